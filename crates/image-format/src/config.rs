@@ -1,0 +1,217 @@
+//! The compiled configuration: what the site file says, checked, in the form that the kernel reads.
+//!
+//! On the medium it is the magic `NRCF`, a version byte, and a postcard [`Config`].
+
+pub mod modbus;
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use modbus::Device;
+
+const MAGIC: &[u8] = b"NRCF\x01";
+
+/// Sources of one site at most.
+pub const SOURCES_MAX: usize = 4096;
+/// Modbus devices of one site at most; each has a socket of its own on the inside.
+pub const DEVICES_MAX: usize = 64;
+/// Destinations of one diode at most.
+pub const DESTINATIONS_MAX: usize = 8;
+/// Bytes of a tag's name at most.
+pub const NAME_BYTES_MAX: usize = 96;
+/// Bytes of an engineering unit at most.
+pub const UNIT_BYTES_MAX: usize = 16;
+
+/// Everything that the operator decides.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Config {
+    /// Who this diode is.
+    pub diode: Diode,
+    /// The inside card.
+    pub inside: Inside,
+    /// The outside card.
+    pub outside: Outside,
+    /// The one-way link.
+    pub link: Link,
+    /// What is polled.
+    pub devices: Vec<Device>,
+    /// Every tag; a source's number is its place here.
+    pub sources: Vec<Source>,
+}
+
+/// Who this diode is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Diode {
+    /// Number, unique at a receiver.
+    pub id: u32,
+    /// Name, for people.
+    pub name: String,
+    /// Secret shared with the receiver; frame keys are derived from it at every boot.
+    pub key: [u8; 32],
+}
+
+/// A PCI function, as `lspci` shows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PciAddress {
+    /// Bus.
+    pub bus: u8,
+    /// Device, 0 to 31.
+    pub device: u8,
+    /// Function, 0 to 7.
+    pub function: u8,
+}
+
+impl fmt::Display for PciAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02x}:{:02x}.{}", self.bus, self.device, self.function)
+    }
+}
+
+/// The inside card and its addresses.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Inside {
+    /// Where the card is.
+    pub card: PciAddress,
+    /// Our address in the plant network.
+    pub address: Ipv4Addr,
+    /// Length of the network prefix, 1 to 30.
+    pub prefix: u8,
+    /// Router to devices outside the prefix.
+    pub gateway: Option<Ipv4Addr>,
+}
+
+/// The outside card, and where it sends. Nothing here is ever resolved: there is no ARP.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Outside {
+    /// Where the card is.
+    pub card: PciAddress,
+    /// Source address of every packet.
+    pub source_address: Ipv4Addr,
+    /// Source port of every packet.
+    pub source_port: u16,
+    /// Who gets every frame.
+    pub destinations: Vec<Destination>,
+}
+
+/// One receiver or multicast group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Destination {
+    /// Ethernet address of the receiver, or of the router in front of it.
+    pub mac: [u8; 6],
+    /// IPv4 address of the receiver.
+    pub address: Ipv4Addr,
+    /// UDP port of the receiver.
+    pub port: u16,
+}
+
+/// The one-way link.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Link {
+    /// Data shards of a full block.
+    pub data_shards: u8,
+    /// Parity shards of a full block.
+    pub parity_shards: u8,
+    /// A block closes at the latest this long after its first message, in milliseconds.
+    pub latency_ms_max: u32,
+    /// Pace, in bytes of Ethernet frame per second.
+    pub rate_bytes_per_s: u64,
+    /// Burst that the pace allows, in bytes.
+    pub burst_bytes: u32,
+    /// Every name is announced once in this time, in milliseconds.
+    pub announce_period_ms: u32,
+}
+
+/// One tag.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Source {
+    /// Unique name, such as `plc-1/tank1/level`.
+    pub name: String,
+    /// Engineering unit, or nothing.
+    pub unit: String,
+}
+
+/// Why a compiled configuration is refused.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ConfigError {
+    /// Does not start with the magic and version.
+    Magic,
+    /// Not postcard of a [`Config`], or bytes follow it.
+    Malformed,
+    /// A value that no site file produces.
+    Value(&'static str),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Magic => f.write_str("it does not start with \"NRCF\" and version 1"),
+            Self::Malformed => f.write_str("its contents cannot be decoded"),
+            Self::Value(what) => write!(f, "{what}"),
+        }
+    }
+}
+
+impl Config {
+    /// The configuration as it lies on the medium.
+    ///
+    /// # Errors
+    /// A value that [`Config::decode`] would refuse.
+    pub fn encode(&self) -> Result<Vec<u8>, ConfigError> {
+        self.check()?;
+        postcard::to_extend(self, MAGIC.to_vec()).map_err(|_| ConfigError::Malformed)
+    }
+
+    /// Reads a configuration; what it returns has passed every check.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ConfigError> {
+        let body = bytes.strip_prefix(MAGIC).ok_or(ConfigError::Magic)?;
+        let (config, rest) = postcard::take_from_bytes::<Self>(body).map_err(|_| ConfigError::Malformed)?;
+        if !rest.is_empty() {
+            return Err(ConfigError::Malformed);
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let rules: &[(bool, &'static str)] = &[
+            (self.inside.card != self.outside.card, "the inside and the outside card are the same PCI function"),
+            ((1..=30).contains(&self.inside.prefix), "the inside prefix length is not 1 to 30"),
+            (
+                (1..=DESTINATIONS_MAX).contains(&self.outside.destinations.len()),
+                "there must be 1 to 8 destinations",
+            ),
+            (self.link.data_shards >= 1, "a block needs at least one data shard"),
+            (
+                u16::from(self.link.data_shards) + u16::from(self.link.parity_shards) <= 255,
+                "data and parity shards together are more than 255",
+            ),
+            ((1..=10_000).contains(&self.link.latency_ms_max), "the link's latency is not 1 to 10000 ms"),
+            (self.link.rate_bytes_per_s >= 10_000, "the link's rate is below 10000 bytes per second"),
+            (self.link.burst_bytes >= 1514, "the link's burst is below one frame of 1514 bytes"),
+            (
+                (100..=3_600_000).contains(&self.link.announce_period_ms),
+                "the announce period is not 100 ms to 1 h",
+            ),
+            (self.devices.len() <= DEVICES_MAX, "there are more than 64 devices"),
+            (self.sources.len() <= SOURCES_MAX, "there are more than 4096 tags"),
+            (self.sources.iter().all(Source::is_valid), "a tag's name or unit is empty or too long"),
+        ];
+        if let Some((_, what)) = rules.iter().find(|(holds, _)| !holds) {
+            return Err(ConfigError::Value(what));
+        }
+        self.devices.iter().try_for_each(|device| device.check(self.sources.len()))
+    }
+}
+
+impl Source {
+    fn is_valid(&self) -> bool {
+        (1..=NAME_BYTES_MAX).contains(&self.name.len()) && self.unit.len() <= UNIT_BYTES_MAX
+    }
+}

@@ -1,0 +1,64 @@
+//! What the loader hands the kernel: one line of arguments, beside the boot protocol's own.
+
+use alloc::string::String;
+use core::fmt;
+
+use crate::digest::Sha256Digest;
+
+/// What the loader measured and where it put the configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Handover {
+    /// Digest of the whole medium, measured at this boot.
+    pub image_sha256: Sha256Digest,
+    /// Digest of the configuration, measured at this boot.
+    pub config_sha256: Sha256Digest,
+    /// Physical address of the configuration, outside the memory given to the kernel.
+    pub config_address: u64,
+    /// Length of the configuration in bytes.
+    pub config_bytes: u64,
+}
+
+/// A hand-over argument that is missing or not understood.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct HandoverError(
+    /// Its name.
+    pub &'static str,
+);
+
+impl fmt::Display for HandoverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the loader handed over no valid \"{}\"; write the medium again", self.0)
+    }
+}
+
+impl Handover {
+    /// The arguments, as the kernel gets them after `--`.
+    #[must_use]
+    pub fn emit(&self) -> String {
+        alloc::format!(
+            "image-sha256={} config-sha256={} config-address={} config-bytes={}",
+            self.image_sha256, self.config_sha256, self.config_address, self.config_bytes
+        )
+    }
+
+    /// Reads the arguments; others are ignored.
+    ///
+    /// # Errors
+    /// Names the first argument that is missing or malformed.
+    pub fn parse<'a>(arguments: impl Iterator<Item = &'a str> + Clone) -> Result<Self, HandoverError> {
+        let find = |name: &'static str| {
+            arguments
+                .clone()
+                .find_map(|argument| argument.strip_prefix(name)?.strip_prefix('='))
+                .ok_or(HandoverError(name))
+        };
+        let digest = |name| find(name).and_then(|text| Sha256Digest::parse(text).ok_or(HandoverError(name)));
+        let number = |name| find(name).and_then(|text| text.parse().map_err(|_| HandoverError(name)));
+        Ok(Self {
+            image_sha256: digest("image-sha256")?,
+            config_sha256: digest("config-sha256")?,
+            config_address: number("config-address")?,
+            config_bytes: number("config-bytes")?,
+        })
+    }
+}

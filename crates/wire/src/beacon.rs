@@ -1,0 +1,64 @@
+//! The beacon: what the box says of itself, once a second, each complete in one frame.
+
+use serde::{Deserialize, Serialize};
+
+use crate::counter::Counters;
+use crate::message::MessageError;
+
+/// State of the box.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Beacon {
+    /// SHA-256 of the whole medium, as the loader measured it at this boot.
+    pub image_sha256: [u8; 32],
+    /// SHA-256 of the configuration inside the image.
+    pub config_sha256: [u8; 32],
+    /// Microseconds since the kernel started.
+    pub uptime_us: u64,
+    /// Microseconds since 1970-01-01 UTC by the box's clock.
+    pub clock_us: u64,
+    /// The outside card, as the box sees it.
+    pub outside: OutsideCard,
+    /// Every counter of both halves.
+    pub counters: Counters,
+}
+
+/// The outside card, as the box sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OutsideCard {
+    /// Which driver runs it.
+    pub model: CardModel,
+    /// Whether the cable carries a link.
+    pub link_up: bool,
+    /// Whether the firmware had left the card's receiver enabled, before our reset.
+    pub firmware_left_receiver_on: bool,
+    /// Frames that the card had received before our reset, if it counts them.
+    pub firmware_frames_received: Option<u32>,
+}
+
+/// Which driver runs a card.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum CardModel {
+    /// virtio-net, modern PCI transport.
+    VirtioNet,
+    /// Intel 82574L and its e1000e relatives.
+    IntelE1000e,
+}
+
+impl Beacon {
+    /// Writes the beacon to the start of `buffer` and returns the part written.
+    ///
+    /// # Errors
+    /// [`MessageError::NoRoom`] if it does not fit.
+    pub fn encode<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], MessageError> {
+        let written = postcard::to_slice(self, buffer).map_err(|_| MessageError::NoRoom)?;
+        Ok(written)
+    }
+
+    /// Reads a beacon. Bytes after it are left to later versions.
+    ///
+    /// # Errors
+    /// [`MessageError::Malformed`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, MessageError> {
+        postcard::take_from_bytes(bytes).map(|(beacon, _)| beacon).map_err(|_| MessageError::Malformed)
+    }
+}

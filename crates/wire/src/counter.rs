@@ -1,0 +1,134 @@
+//! Counters: every drop on the box has a name here, and leaves in every beacon.
+
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+
+/// Room for counters in a beacon; more than there are, so that a newer box is understood.
+pub const COUNTERS_MAX: usize = 64;
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+) => {
+        /// What is counted. The order is the wire order: append, never insert.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[repr(usize)]
+        pub enum Counter { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Counter {
+            /// Every counter in wire order.
+            pub const ALL: &'static [Counter] = &[$(Counter::$name,)+];
+
+            /// Name in snake case, as receivers show it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Counter::$name => $text,)+ }
+            }
+        }
+    };
+}
+
+counters! {
+    /// Frames that the inside card received.
+    InsideFramesReceived = "inside_frames_received",
+    /// Frames that the inside card sent.
+    InsideFramesSent = "inside_frames_sent",
+    /// Received frames that the inside card reported as damaged or too long; dropped.
+    InsideFramesDamaged = "inside_frames_damaged",
+    /// Frames for the inside that found its transmit ring full; dropped.
+    InsideTransmitFull = "inside_transmit_full",
+    /// Modbus requests sent.
+    ModbusRequests = "modbus_requests",
+    /// Modbus replies accepted.
+    ModbusReplies = "modbus_replies",
+    /// Modbus connections that timed out.
+    ModbusConnectTimeout = "modbus_connect_timeout",
+    /// Modbus connections refused or reset while being made.
+    ModbusConnectRefused = "modbus_connect_refused",
+    /// Established Modbus connections that the device closed.
+    ModbusDisconnected = "modbus_disconnected",
+    /// Modbus requests without a reply in time.
+    ModbusReplyTimeout = "modbus_reply_timeout",
+    /// Modbus exception replies.
+    ModbusException = "modbus_exception",
+    /// Modbus replies with fewer bytes than asked for.
+    ModbusShortReply = "modbus_short_reply",
+    /// Modbus replies that did not belong to the request.
+    ModbusWrongReply = "modbus_wrong_reply",
+    /// Float registers that held no number.
+    ModbusNotANumber = "modbus_not_a_number",
+    /// Polls that came due while the one before was still under way; skipped.
+    ModbusPollsSkipped = "modbus_polls_skipped",
+    /// Records made by the collectors.
+    Records = "records",
+    /// Entries that the collectors wrote into the ring.
+    RingWritten = "ring_written",
+    /// Entries that were overwritten in the ring before the sender read them; lost.
+    RingOverrun = "ring_overrun",
+    /// Entries of the ring that were not understood; dropped.
+    RingMalformed = "ring_malformed",
+    /// Messages that the sender took into blocks.
+    LinkMessages = "link_messages",
+    /// Messages that found the sender's queue full; dropped.
+    LinkQueueFull = "link_queue_full",
+    /// Blocks closed.
+    LinkBlocks = "link_blocks",
+    /// Data frames sent.
+    LinkDataFrames = "link_data_frames",
+    /// Parity frames sent.
+    LinkParityFrames = "link_parity_frames",
+    /// Beacon frames sent.
+    LinkBeaconFrames = "link_beacon_frames",
+    /// Bytes of all frames sent, UDP payload only.
+    LinkBytes = "link_bytes",
+    /// Frames that the outside card took.
+    OutsideFramesSent = "outside_frames_sent",
+    /// Times that the outside card's transmit ring was full; the frame waits.
+    OutsideTransmitFull = "outside_transmit_full",
+    /// Times that the outside card's link was seen to go down.
+    OutsideLinkLost = "outside_link_lost",
+}
+
+const _: () = assert!(Counter::ALL.len() <= COUNTERS_MAX);
+
+/// A value per counter, in wire order.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Counters(Vec<u64, COUNTERS_MAX>);
+
+impl Default for Counters {
+    fn default() -> Self {
+        Self(Counter::ALL.iter().map(|_| 0).collect())
+    }
+}
+
+impl Counters {
+    /// The value of `counter`; 0 if the sender was older than the counter.
+    #[must_use]
+    pub fn get(&self, counter: Counter) -> u64 {
+        self.0.get(counter as usize).copied().unwrap_or(0)
+    }
+
+    /// Counts `by` more.
+    pub fn add(&mut self, counter: Counter, by: u64) {
+        if let Some(value) = self.0.get_mut(counter as usize) {
+            *value = value.saturating_add(by);
+        }
+    }
+
+    /// Replaces the value of `counter`.
+    pub fn set(&mut self, counter: Counter, value: u64) {
+        if let Some(slot) = self.0.get_mut(counter as usize) {
+            *slot = value;
+        }
+    }
+
+    /// Adds each of `other` to this; the two halves of the box count apart.
+    pub fn merge(&mut self, other: &Self) {
+        for &counter in Counter::ALL {
+            self.add(counter, other.get(counter));
+        }
+    }
+
+    /// Names and values in wire order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        Counter::ALL.iter().map(|&counter| (counter.name(), self.get(counter)))
+    }
+}

@@ -1,0 +1,18 @@
+//! Bytes and meaning of everything that crosses the one-way link.
+//!
+//! Three layers, outermost first: a [`frame`] is what one UDP datagram carries, a
+//! [`message`] is what travels inside the shards of a block of frames, and a [`beacon`]
+//! is what the box says of itself every second. `docs/protocol.md` is the prose twin of
+//! this crate; the golden vectors in `tests/golden.rs` pin both.
+#![no_std]
+#![forbid(unsafe_code)]
+
+pub mod beacon;
+pub mod counter;
+pub mod frame;
+pub mod message;
+
+pub use beacon::{Beacon, CardModel, OutsideCard};
+pub use counter::{Counter, Counters};
+pub use frame::{Body, BootId, Class, Code, DiodeId, Header, HeaderError};
+pub use message::{Announce, Fault, Heads, Message, MessageError, Quality, Record, SourceId, Value};

@@ -1,0 +1,2 @@
+//! diode-image
+fn main() {}

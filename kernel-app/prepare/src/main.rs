@@ -1,0 +1,2 @@
+//! prepare-kernel
+fn main() {}

@@ -1,0 +1,2 @@
+//! diode-receiver
+fn main() {}

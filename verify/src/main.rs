@@ -1,0 +1,2 @@
+//! diode-verify
+fn main() {}
