@@ -1,1 +1,22 @@
-//! Placeholder.
+//! Forward error correction: data shards to parity shards and back, over GF(2^8).
+//!
+//! The code is the systematic Reed–Solomon code of the crate `reed-solomon-erasure`
+//! (Vandermonde matrix over polynomial 0x11d, made systematic); its parity bytes are ours, which a
+//! test keeps true. Two things differ in use: a block may be *shortened* (data shards that
+//! were never sent count as zeros), and shards of a block may have different lengths (the
+//! shorter ones count as ending in zeros). Decoding inverts only the part of the matrix that
+//! belongs to the missing shards.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod coefficients;
+mod decode;
+mod encode;
+mod geometry;
+
+pub use coefficients::Coefficients;
+pub use decode::{NotEnoughShards, Shards, recover};
+pub use encode::Encoder;
+pub use geometry::{Geometry, GeometryError};
