@@ -30,7 +30,10 @@ pub struct NotEnoughShards {
 /// # Errors
 /// [`NotEnoughShards`] if it cannot; also when rows repeat, lie outside the geometry, or differ in length,
 /// because such parity is not usable.
-pub fn recover(coefficients: &Coefficients, shards: &Shards<'_>) -> Result<Vec<(u8, Vec<u8>)>, NotEnoughShards> {
+pub fn recover(
+    coefficients: &Coefficients,
+    shards: &Shards<'_>,
+) -> Result<Vec<(u8, Vec<u8>)>, NotEnoughShards> {
     let missing: Vec<u8> =
         (0..).zip(shards.data).filter(|(_, shard)| shard.is_none()).map(|(index, _)| index).collect();
     let parity = usable_parity(coefficients, shards, missing.len());
@@ -45,11 +48,7 @@ pub fn recover(coefficients: &Coefficients, shards: &Shards<'_>) -> Result<Vec<(
 }
 
 /// The first `wanted` parity shards with rows of their own and one length that covers the data.
-fn usable_parity<'a>(
-    coefficients: &Coefficients,
-    shards: &Shards<'a>,
-    wanted: usize,
-) -> Vec<(u8, &'a [u8])> {
+fn usable_parity<'a>(coefficients: &Coefficients, shards: &Shards<'a>, wanted: usize) -> Vec<(u8, &'a [u8])> {
     let width = shards.parity.first().map_or(0, |(_, shard)| shard.len());
     if shards.data.iter().flatten().any(|shard| shard.len() > width) {
         return Vec::new();

@@ -181,7 +181,10 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         let rules: &[(bool, &'static str)] = &[
-            (self.inside.card != self.outside.card, "the inside and the outside card are the same PCI function"),
+            (
+                self.inside.card != self.outside.card,
+                "the inside and the outside card are the same PCI function",
+            ),
             ((1..=30).contains(&self.inside.prefix), "the inside prefix length is not 1 to 30"),
             (
                 (1..=DESTINATIONS_MAX).contains(&self.outside.destinations.len()),

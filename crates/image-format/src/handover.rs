@@ -37,7 +37,10 @@ impl Handover {
     pub fn emit(&self) -> String {
         alloc::format!(
             "image-sha256={} config-sha256={} config-address={} config-bytes={}",
-            self.image_sha256, self.config_sha256, self.config_address, self.config_bytes
+            self.image_sha256,
+            self.config_sha256,
+            self.config_address,
+            self.config_bytes
         )
     }
 

@@ -73,7 +73,8 @@ impl fmt::Display for ManifestError {
                 "line 2 is not \"image-bytes\" and a multiple of {BLOCK_BYTES} up to {IMAGE_BYTES_MAX}"
             ),
             Self::Line(n @ 3..=4) => {
-                let (name, max) = if *n == 3 { ("kernel", KERNEL_BYTES_MAX) } else { ("config", CONFIG_BYTES_MAX) };
+                let (name, max) =
+                    if *n == 3 { ("kernel", KERNEL_BYTES_MAX) } else { ("config", CONFIG_BYTES_MAX) };
                 write!(f, "line {n} is not \"{name}\", a length up to {max}, and a SHA-256")
             }
             Self::Line(n) => write!(f, "line {n} is not \"manifest\" and a SHA-256"),
@@ -89,7 +90,11 @@ impl Manifest {
     pub fn emit(&self) -> String {
         let body = alloc::format!(
             "{TITLE}\nimage-bytes {}\nkernel {} {}\nconfig {} {}\n",
-            self.image_bytes, self.kernel.bytes, self.kernel.sha256, self.config.bytes, self.config.sha256,
+            self.image_bytes,
+            self.kernel.bytes,
+            self.kernel.sha256,
+            self.config.bytes,
+            self.config.sha256,
         );
         let digest = Sha256Digest::of(body.as_bytes());
         body + &alloc::format!("manifest {digest}\n")

@@ -253,13 +253,19 @@ fn parse_body(bytes: &[u8; HEADER_BYTES]) -> Option<Body> {
     let block = u64::from_be_bytes(array(bytes, 32));
     let [index, data_sent, data, parity] = array(bytes, 40);
     if kind == KIND_BEACON {
-        return (class == 0 && block == 0 && [index, data_sent, data, parity] == [0; 4]).then_some(Body::Beacon);
+        return (class == 0 && block == 0 && [index, data_sent, data, parity] == [0; 4])
+            .then_some(Body::Beacon);
     }
     let (class, code) = (Class::parse(class)?, Code::new(data, parity)?);
     match kind {
         KIND_DATA => (index < data && data_sent == 0).then_some(Body::Data { class, block, index, code }),
-        KIND_PARITY => (index < parity && (1..=data).contains(&data_sent))
-            .then_some(Body::Parity { class, block, index, data_sent, code }),
+        KIND_PARITY => (index < parity && (1..=data).contains(&data_sent)).then_some(Body::Parity {
+            class,
+            block,
+            index,
+            data_sent,
+            code,
+        }),
         _ => None,
     }
 }

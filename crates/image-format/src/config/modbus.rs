@@ -141,7 +141,10 @@ impl Device {
             (self.port != 0, "a device's port is 0"),
             (known(self.status), "a device's status names no source"),
             (!self.reads.is_empty(), "a device has nothing to read"),
-            (self.reads.iter().all(|read| read.is_valid(sources)), "a device's read does not hold its points"),
+            (
+                self.reads.iter().all(|read| read.is_valid(sources)),
+                "a device's read does not hold its points",
+            ),
         ];
         match rules.iter().find(|(holds, _)| !holds) {
             Some((_, what)) => Err(ConfigError::Value(what)),
