@@ -1,4 +1,5 @@
 //! Our code against the reference implementation, over random geometries, shortenings and losses.
+#![allow(clippy::unwrap_used)]
 
 use noreturn_fec::{Coefficients, Encoder, Geometry, NotEnoughShards, Shards, recover};
 use proptest::prelude::*;
