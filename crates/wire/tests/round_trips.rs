@@ -1,0 +1,181 @@
+//! What is written is read back; what no one writes is refused; nothing panics.
+#![allow(clippy::unwrap_used)]
+
+use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_counters, encode_message};
+use noreturn_wire::frame::{FRAME_BYTES_MAX, FRAME_BYTES_MIN, HEADER_BYTES, SHARD_BYTES_MAX};
+use noreturn_wire::message::{HEADS_MAX, NAME_BYTES_MAX, UNIT_BYTES_MAX};
+use noreturn_wire::{
+    Announce, Beacon, Body, BootId, CardModel, Class, Code, Counter, Counters, Crossing, DiodeId, Fault,
+    Header, HeaderError, Heads, Message, MessageError, OutsideCard, Quality, Record, SourceId, Value,
+};
+use proptest::prelude::*;
+
+fn bodies() -> impl Strategy<Value = Body> {
+    let class = prop_oneof![Just(Class::Alarm), Just(Class::Telemetry), Just(Class::Bulk)];
+    let shard = (class, any::<u64>(), 1_u8..=255, any::<u8>(), any::<u8>(), any::<u8>(), any::<bool>());
+    let shards =
+        shard.prop_filter_map("no such code", |(class, block, data, parity, index, sent, is_data)| {
+            let code = Code::new(data, parity)?;
+            let data_body = Body::Data { class, block, index: index % data, code };
+            let parity_body = || Body::Parity {
+                class,
+                block,
+                index: index % parity.max(1),
+                data_sent: 1 + sent % data,
+                code,
+            };
+            (is_data || parity > 0).then(|| if is_data { data_body } else { parity_body() })
+        });
+    prop_oneof![4 => shards, 1 => Just(Body::Beacon)]
+}
+
+fn headers() -> impl Strategy<Value = Header> {
+    (any::<u32>(), any::<[u8; 16]>(), any::<u64>(), bodies()).prop_map(|(diode, boot, frame, body)| Header {
+        diode: DiodeId(diode),
+        boot: BootId(boot),
+        frame,
+        body,
+    })
+}
+
+fn records() -> impl Strategy<Value = Record> {
+    let values = prop_oneof![
+        Just(Value::None),
+        any::<bool>().prop_map(Value::Bool),
+        any::<i64>().prop_map(Value::I64),
+        any::<u64>().prop_map(Value::U64),
+        prop::num::f64::NORMAL.prop_map(Value::F64),
+    ];
+    let qualities = prop_oneof![
+        Just(Quality::Good),
+        any::<u8>().prop_map(|code| Quality::Bad(Fault::Exception(code))),
+        Just(Quality::Bad(Fault::ReplyTimeout)),
+    ];
+    (any::<u32>(), any::<u64>(), any::<u64>(), qualities, values).prop_map(
+        |(source, sequence, acquired_us, quality, value)| Record {
+            source: SourceId(source),
+            sequence,
+            acquired_us,
+            quality,
+            value,
+        },
+    )
+}
+
+fn counters(seed: u64) -> Counters {
+    let mut counters = Counters::default();
+    for (place, &counter) in Counter::ALL.iter().enumerate() {
+        counters.add(counter, seed.wrapping_mul(place as u64 + 1));
+    }
+    counters
+}
+
+proptest! {
+    #[test]
+    fn headers_round_trip(header in headers(), payload in prop::collection::vec(any::<u8>(), 17..1424)) {
+        let mut datagram = header.emit().to_vec();
+        datagram.extend(&payload);
+        let (parsed, associated, sealed) = Header::parse(&datagram).unwrap();
+        prop_assert_eq!(parsed, header);
+        prop_assert_eq!(&associated[..], &datagram[..HEADER_BYTES]);
+        prop_assert_eq!(sealed, &payload[..]);
+    }
+
+    #[test]
+    fn a_flipped_bit_of_a_header_is_noticed(header in headers(), bit in 0..HEADER_BYTES * 8) {
+        let mut datagram = header.emit().to_vec();
+        datagram.extend([0; 17]);
+        datagram[bit / 8] ^= 1 << (bit % 8);
+        prop_assert!(Header::parse(&datagram).is_err());
+    }
+
+    #[test]
+    fn messages_round_trip_one_after_another(records in prop::collection::vec(records(), 0..20)) {
+        let mut shard = Vec::new();
+        for record in &records {
+            shard.extend_from_slice(Message::Record(*record).encode(&mut [0; 128]).unwrap());
+        }
+        let decoded: Result<Vec<_>, _> = Message::decode_all(&shard).collect();
+        prop_assert_eq!(decoded, Ok(records.into_iter().map(Message::Record).collect()));
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_messages_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+        let _ = Header::parse(&bytes);
+        let _ = Beacon::decode(&bytes);
+        let _ = Crossing::decode(&bytes);
+        let messages: Vec<_> = Message::decode_all(&bytes).collect();
+        prop_assert!(messages.iter().rev().skip(1).all(Result::is_ok), "nothing follows an error");
+    }
+
+    #[test]
+    fn crossings_round_trip(record in records(), seed in any::<u64>()) {
+        let message = Message::Record(record);
+        let mut buffer = [0; CROSSING_BYTES_MAX];
+        let entry = encode_message(&message, &mut buffer).unwrap();
+        prop_assert_eq!(Crossing::decode(entry), Ok(Crossing::Message(&entry[1..])));
+        prop_assert_eq!(Message::decode(&entry[1..]), Ok((message, &[][..])));
+        let entry = encode_counters(&counters(seed), &mut buffer).unwrap();
+        prop_assert_eq!(Crossing::decode(entry), Ok(Crossing::Counters(counters(seed))));
+    }
+}
+
+#[test]
+fn a_beacon_with_every_counter_at_its_largest_fits_a_frame() {
+    let outside = OutsideCard {
+        model: CardModel::IntelE1000e,
+        link_up: true,
+        firmware_left_receiver_on: true,
+        firmware_frames_received: Some(u32::MAX),
+    };
+    let mut beacon = Beacon {
+        image_sha256: [0xff; 32],
+        config_sha256: [0xff; 32],
+        uptime_us: u64::MAX,
+        clock_us: u64::MAX,
+        outside,
+        counters: counters(0),
+    };
+    Counter::ALL.iter().for_each(|&counter| beacon.counters.set(counter, u64::MAX));
+    let mut buffer = [0; SHARD_BYTES_MAX];
+    let length = beacon.encode(&mut buffer).unwrap().len();
+    assert_eq!(Beacon::decode(&buffer[..length]), Ok(beacon));
+}
+
+#[test]
+fn the_longest_name_and_heads_fit_a_shard_and_longer_names_are_refused() {
+    let (name, unit) = ("n".repeat(NAME_BYTES_MAX), "u".repeat(UNIT_BYTES_MAX));
+    let announce = Announce { source: SourceId(u32::MAX), name: &name, unit: &unit };
+    let heads = Heads { first: SourceId(u32::MAX), next: std::iter::repeat_n(u64::MAX, HEADS_MAX).collect() };
+    let mut buffer = [0; SHARD_BYTES_MAX];
+    for message in [Message::Announce(announce), Message::Heads(heads)] {
+        let bytes = message.encode(&mut buffer).unwrap().to_vec();
+        assert_eq!(Message::decode(&bytes), Ok((message, &[][..])));
+    }
+    let long = "n".repeat(NAME_BYTES_MAX + 1);
+    let too_long = Message::Announce(Announce { source: SourceId(0), name: &long, unit: "" });
+    assert_eq!(too_long.encode(&mut buffer), Err(MessageError::TooLong));
+}
+
+#[test]
+fn datagrams_of_impossible_size_or_version_are_named() {
+    let header = Header { diode: DiodeId(1), boot: BootId([2; 16]), frame: 3, body: Body::Beacon };
+    let mut datagram = header.emit().to_vec();
+    datagram.resize(FRAME_BYTES_MIN - 1, 0);
+    assert_eq!(Header::parse(&datagram), Err(HeaderError::Short));
+    datagram.resize(FRAME_BYTES_MAX + 1, 0);
+    assert_eq!(Header::parse(&datagram), Err(HeaderError::Long));
+    datagram.truncate(FRAME_BYTES_MIN);
+    assert!(Header::parse(&datagram).is_ok());
+    datagram[2] = 9;
+    assert_eq!(Header::parse(&datagram), Err(HeaderError::Version(9)));
+    datagram[0] = b'X';
+    assert_eq!(Header::parse(&datagram), Err(HeaderError::Magic));
+}
+
+#[test]
+fn counter_names_are_unique_and_snake_case() {
+    let names: std::collections::BTreeSet<_> = Counter::ALL.iter().map(|counter| counter.name()).collect();
+    assert_eq!(names.len(), Counter::ALL.len());
+    assert!(names.iter().all(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_')));
+}
