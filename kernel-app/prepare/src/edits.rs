@@ -1,0 +1,95 @@
+//! Our edits to hermit-kernel 0.11.0, as data: all that separates what is built from what its authors published.
+
+use crate::edit::Edit;
+
+const NAKED: &str = "current compilers spell the attribute `#[unsafe(naked)]`";
+const BUILD_TIME: &str = "the wall clock of the build would make every build different";
+const SERIAL_INPUT: &str = "the serial port is an output: nothing that arrives there may be read";
+
+/// Every edit, in the order of application.
+pub const EDITS: [Edit; 8] = [
+    Edit {
+        file: "src/arch/x86_64/kernel/scheduler.rs",
+        old: "#[naked]\n",
+        new: "#[unsafe(naked)]\n",
+        count: 1,
+        reason: NAKED,
+    },
+    Edit {
+        file: "src/arch/x86_64/kernel/start.rs",
+        old: "#[naked]\n",
+        new: "#[unsafe(naked)]\n",
+        count: 1,
+        reason: NAKED,
+    },
+    Edit {
+        file: "src/arch/x86_64/kernel/switch.rs",
+        old: "#[naked]\n",
+        new: "#[unsafe(naked)]\n",
+        count: 2,
+        reason: NAKED,
+    },
+    Edit {
+        file: "src/fs/mod.rs",
+        old: "build_time::build_time_utc!()",
+        new: "\"not recorded\"",
+        count: 1,
+        reason: BUILD_TIME,
+    },
+    Edit {
+        file: "Cargo.toml",
+        old: "[dependencies.build-time]\nversion = \"0.1.3\"\n\n",
+        new: "",
+        count: 1,
+        reason: BUILD_TIME,
+    },
+    // The manifest asks for a C library too, which nobody links and which takes time at every build.
+    Edit {
+        file: "Cargo.toml",
+        old: "crate-type = [\n    \"staticlib\",\n    \"lib\",\n]",
+        new: "crate-type = [\"lib\"]",
+        count: 1,
+        reason: "the kernel is linked as a Rust library only",
+    },
+    // `uart_16550::SerialPort::init` ends by writing 1 (received data available) to the interrupt enable register,
+    // base + 1 (16550D datasheet, section 8.6). With 0 there the port raises no interrupt, and the handler, the only
+    // caller of `buffer_input`, never runs. It stays installed, so that an interrupt that was already on its way is
+    // acknowledged.
+    Edit {
+        file: "src/arch/x86_64/kernel/serial.rs",
+        old: "\t\t\tserial.init();\n",
+        new: "\t\t\tserial.init();\n\t\t\tunsafe { x86_64::instructions::port::Port::<u8>::new(base + 1).write(0) };\n",
+        count: 1,
+        reason: SERIAL_INPUT,
+    },
+    // The receive register is then read nowhere in the image.
+    Edit {
+        file: "src/arch/x86_64/kernel/serial.rs",
+        old: "\t\tif let SerialInner::Uart(s) = &mut self.inner {
+\t\t\tlet c = s.receive();
+\t\t\tif c == b'\\r' {
+\t\t\t\tself.buffer.push_back(b'\\n');
+\t\t\t} else {
+\t\t\t\tself.buffer.push_back(c);
+\t\t\t}
+\t\t\tself.waker.wake();
+\t\t}
+",
+        new: "",
+        count: 1,
+        reason: SERIAL_INPUT,
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::EDITS;
+
+    #[test]
+    fn every_edit_changes_something_and_says_why() {
+        for edit in EDITS {
+            assert_ne!(edit.old, edit.new, "{}", edit.file);
+            assert!(!edit.old.is_empty() && !edit.reason.is_empty() && edit.count > 0, "{}", edit.file);
+        }
+    }
+}
