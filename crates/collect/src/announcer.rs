@@ -1,0 +1,71 @@
+//! Rounds of names and sequence numbers, repeated for ever, since nobody can ask.
+
+use alloc::vec::Vec;
+
+use noreturn_image_format::config::Source;
+use noreturn_wire::message::HEADS_MAX;
+use noreturn_wire::{Announce, Message, SourceId};
+
+use crate::sequencer::Sequencer;
+
+/// Messages of a run of sources: one with their sequence numbers, then one for each name.
+const RUN_MESSAGES: usize = 1 + HEADS_MAX;
+
+/// A caller that comes late gets at most this many messages at once; the rest of the delay is let go.
+const CATCH_UP_MAX: u64 = 64;
+
+/// Says what every source is called and how far it has counted, spread evenly over a period.
+#[derive(Debug)]
+pub struct Announcer {
+    sources: Vec<Source>,
+    interval_us: u64,
+    next_at_us: u64,
+    next: usize,
+}
+
+impl Announcer {
+    /// Announces each of `sources`, numbered by their places, once in `period_ms`.
+    #[must_use]
+    pub fn new(sources: Vec<Source>, period_ms: u32, uptime_us: u64) -> Self {
+        let interval_us = u64::from(period_ms) * 1000 / messages(sources.len()).max(1) as u64;
+        let next_at_us = if sources.is_empty() { u64::MAX } else { uptime_us };
+        Self { sources, interval_us, next_at_us, next: 0 }
+    }
+
+    /// When [`Self::poll`] has something to say next, by [`crate::Now::uptime_us`].
+    #[must_use]
+    pub const fn poll_at(&self) -> u64 {
+        self.next_at_us
+    }
+
+    /// The next message if it is due. It must be written after the records that `sequencer` has
+    /// numbered so far, since it may say that they exist.
+    pub fn poll(&mut self, uptime_us: u64, sequencer: &Sequencer) -> Option<Message<'_>> {
+        if uptime_us < self.next_at_us || self.sources.is_empty() {
+            return None;
+        }
+        let earliest_us = uptime_us.saturating_sub(self.interval_us * (CATCH_UP_MAX - 1));
+        self.next_at_us = self.next_at_us.max(earliest_us).saturating_add(self.interval_us);
+        let place = self.next;
+        self.next = (place + 1) % messages(self.sources.len());
+        self.message(place, sequencer)
+    }
+
+    fn message(&self, place: usize, sequencer: &Sequencer) -> Option<Message<'_>> {
+        let first = place / RUN_MESSAGES * HEADS_MAX;
+        let Some(within) = (place % RUN_MESSAGES).checked_sub(1) else {
+            return Some(Message::Heads(sequencer.heads(source_id(first))));
+        };
+        let Source { name, unit } = self.sources.get(first + within)?;
+        Some(Message::Announce(Announce { source: source_id(first + within), name, unit }))
+    }
+}
+
+/// Messages of one round.
+const fn messages(sources: usize) -> usize {
+    sources + sources.div_ceil(HEADS_MAX)
+}
+
+fn source_id(place: usize) -> SourceId {
+    SourceId(u32::try_from(place).unwrap_or(u32::MAX))
+}

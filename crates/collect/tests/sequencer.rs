@@ -1,0 +1,98 @@
+//! Sequence numbers have no holes, and announcements reach every source in every period.
+
+use noreturn_collect::{Announcer, Output, Recorder, Sample, Sequencer};
+use noreturn_image_format::config::Source;
+use noreturn_wire::message::HEADS_MAX;
+use noreturn_wire::{Counter, Counters, Message, Quality, Record, SourceId, Value};
+use proptest::prelude::*;
+
+fn sample(source: u32) -> Sample {
+    Sample { source: SourceId(source), acquired_us: 5, quality: Quality::Good, value: Value::U64(1) }
+}
+
+fn sources(count: usize) -> Vec<Source> {
+    (0..count).map(|i| Source { name: format!("tag-{i}"), unit: "m".into() }).collect()
+}
+
+#[test]
+fn records_are_numbered_per_source() {
+    let mut sequencer = Sequencer::new(2);
+    let mut number = |source| sequencer.record(sample(source)).map(|record: Record| record.sequence);
+    assert_eq!([number(0), number(0), number(1), number(0)], [Some(0), Some(1), Some(0), Some(2)]);
+    assert_eq!(number(2), None);
+    assert_eq!(sequencer.heads(SourceId(0)).next.as_slice(), [3, 1]);
+}
+
+#[test]
+fn the_recorder_writes_and_counts_every_record() {
+    let (mut sequencer, mut counters, mut written) = (Sequencer::new(1), Counters::default(), Vec::new());
+    let write = |message: &Message<'_>| match message {
+        Message::Record(record) => written.push(*record),
+        other => panic!("{other:?} is no record"),
+    };
+    let mut recorder = Recorder { sequencer: &mut sequencer, counters: &mut counters, write };
+    recorder.sample(sample(0));
+    recorder.sample(sample(0));
+    recorder.sample(sample(9));
+    recorder.count(Counter::ModbusRequests, 4);
+    let record = |sequence| Record {
+        source: SourceId(0),
+        sequence,
+        acquired_us: 5,
+        quality: Quality::Good,
+        value: Value::U64(1),
+    };
+    assert_eq!(written, [record(0), record(1)]);
+    assert_eq!((counters.get(Counter::Records), counters.get(Counter::ModbusRequests)), (2, 4));
+}
+
+/// What a round says: names by source, and sources covered by sequence numbers.
+fn round(
+    announcer: &mut Announcer,
+    sequencer: &Sequencer,
+    at_us: impl Iterator<Item = u64>,
+) -> (Vec<u32>, Vec<u32>) {
+    let (mut named, mut counted) = (Vec::new(), Vec::new());
+    for uptime_us in at_us {
+        while let Some(message) = announcer.poll(uptime_us, sequencer) {
+            match message {
+                Message::Announce(announce) => {
+                    assert_eq!((announce.name, announce.unit), (&*format!("tag-{}", announce.source.0), "m"));
+                    named.push(announce.source.0);
+                }
+                Message::Heads(heads) => counted.extend((heads.first.0..).take(heads.next.len())),
+                Message::Record(_) => panic!("an announcer makes no records"),
+            }
+        }
+    }
+    (named, counted)
+}
+
+#[test]
+fn nothing_is_announced_where_there_is_no_source() {
+    let mut announcer = Announcer::new(vec![], 100, 0);
+    assert_eq!(announcer.poll(u64::MAX, &Sequencer::new(0)), None);
+    assert_eq!(announcer.poll_at(), u64::MAX);
+}
+
+#[test]
+fn a_late_caller_gets_a_bounded_burst() {
+    let (sequencer, mut announcer) = (Sequencer::new(1000), Announcer::new(sources(1000), 1000, 0));
+    let burst = std::iter::from_fn(|| announcer.poll(3_600_000_000, &sequencer).map(drop)).count();
+    assert_eq!(burst, 64);
+    assert!(announcer.poll_at() > 3_600_000_000);
+}
+
+proptest! {
+    #[test]
+    fn a_period_names_and_counts_every_source_once(count in 1_usize..400, period_ms in 100_u32..10_000, start_us in 0_u64..1 << 40) {
+        let (sequencer, mut announcer) = (Sequencer::new(count), Announcer::new(sources(count), period_ms, start_us));
+        let messages = (count + count.div_ceil(HEADS_MAX)) as u64;
+        let interval_us = u64::from(period_ms) * 1000 / messages;
+        let times = (0..messages).map(|i| start_us + i * interval_us);
+        let everyone: Vec<u32> = (0..count as u32).collect();
+        prop_assert_eq!(round(&mut announcer, &sequencer, times), (everyone.clone(), everyone));
+        prop_assert_eq!(announcer.poll_at(), start_us + messages * interval_us);
+        prop_assert!(messages * interval_us <= u64::from(period_ms) * 1000);
+    }
+}
