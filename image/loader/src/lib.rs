@@ -1,0 +1,17 @@
+//! What the loader decides, without firmware: checks, messages, and the tables that the kernel is started with.
+//!
+//! The binary beside it (`main.rs`, `firmware/`) makes the UEFI calls.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod check;
+pub mod device_path;
+pub mod fdt;
+pub mod measure;
+pub mod memory;
+pub mod paging;
+pub mod refusal;
+
+pub use refusal::Refusal;
