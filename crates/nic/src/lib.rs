@@ -1,1 +1,38 @@
-//! Placeholder.
+//! The network cards of the diode: transmit only outside, both directions inside.
+//!
+//! There are two kinds of driver and they do not share a type. [`OutsideCard`] has a way to
+//! send and none to receive: no receive descriptor, no receive buffer, no receive queue, and no
+//! name for a register that could make one. [`InsideCard`] is that transmit half plus a receive
+//! half, as a [`smoltcp::phy::Device`].
+//!
+//! Everything is polled; the cards' interrupts are masked. What a card writes into memory is an
+//! allegation, checked before use. The machine itself (configuration space, mapping, DMA memory,
+//! time) is behind [`Platform`], so all of this runs in ordinary tests against model cards.
+#![no_std]
+#![deny(unsafe_code)]
+
+mod buffers;
+pub mod e1000e;
+mod error;
+pub mod ethernet;
+mod frame;
+mod inside;
+#[allow(unsafe_code)]
+mod memory;
+mod outside;
+pub mod pci;
+mod platform;
+mod registers;
+mod slots;
+mod transmit;
+pub mod virtio;
+
+pub use error::{CardList, ReceivePath, StartError};
+pub use frame::{FrameError, HEADERS_BYTES, UDP_PAYLOAD_BYTES_MAX, UdpFrame};
+pub use inside::{InsideCard, InsideCounters, ReceivedFrame, TransmitSlot};
+pub use memory::{DmaRegion, MmioRegion};
+pub use outside::{CardModel, FirmwareState, OutsideCard, TransmitOnly};
+pub use pci::{ConfigSpace, PciAddress};
+pub use platform::Platform;
+pub use registers::Registers;
+pub use transmit::{TransmitCounters, TransmitError};

@@ -1,0 +1,60 @@
+//! The card on the outside: its transmit half, and nothing to receive with.
+
+use super::transmit::Transmitter;
+use super::{locate, map};
+use crate::error::{ReceivePath, StartError};
+use crate::outside::{FirmwareState, TransmitOnly};
+use crate::pci::Function;
+use crate::platform::Platform;
+use crate::registers::Registers;
+use crate::transmit::{TransmitCounters, TransmitError};
+
+/// An 82574 that only sends.
+#[derive(Debug)]
+pub struct Outside<R> {
+    transmitter: Transmitter<R>,
+}
+
+impl<R: Registers> Outside<R> {
+    /// Starts a card whose bus mastering is off.
+    ///
+    /// # Errors
+    /// [`StartError`]; the card then stays without bus mastering.
+    pub(crate) fn start<P: Platform<Registers = R>>(
+        platform: &mut P,
+        function: &Function,
+    ) -> Result<(Self, FirmwareState), StartError> {
+        let address = function.address;
+        let physical = locate(platform, function)?;
+        let registers = map(platform, physical)?;
+        let (mut transmitter, firmware) = Transmitter::prepare(platform, registers, address)?;
+        let refused = |path| StartError::CanReceive { address, path };
+        transmitter.check_receive_off().map_err(refused)?;
+        transmitter.enable();
+        transmitter.check_receive_off().map_err(refused)?;
+        function.allow_bus_mastering(platform);
+        Ok((Self { transmitter }, firmware))
+    }
+}
+
+impl<R: Registers> TransmitOnly for Outside<R> {
+    fn transmit(&mut self, frame: &[u8]) -> Result<(), TransmitError> {
+        self.transmitter.transmit(frame)
+    }
+
+    fn link_up(&self) -> bool {
+        self.transmitter.link_up()
+    }
+
+    fn station_address(&self) -> [u8; 6] {
+        self.transmitter.station_address()
+    }
+
+    fn counters(&self) -> TransmitCounters {
+        self.transmitter.counters()
+    }
+
+    fn check_receive_off(&mut self) -> Result<(), ReceivePath> {
+        self.transmitter.check_receive_off()
+    }
+}

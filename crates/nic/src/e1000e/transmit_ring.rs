@@ -1,0 +1,79 @@
+//! The transmit ring: legacy descriptors (datasheet, 7.2.10) and a buffer for each.
+
+use core::sync::atomic::{Ordering, fence};
+
+use super::{DESCRIPTOR_BYTES, RING_ENTRIES};
+use crate::buffers::{Buffers, allocate};
+use crate::error::StartError;
+use crate::memory::DmaRegion;
+use crate::platform::Platform;
+
+/// The frame ends here (EOP), gets a check sequence (IFCS), and its completion is told (RS).
+const COMMAND: u64 = 1 << 0 | 1 << 1 | 1 << 3;
+const COMMAND_SHIFT: u32 = 24;
+const CONTROL_OFFSET: usize = 8;
+const STATUS_OFFSET: usize = 12;
+const STATUS_DONE: u8 = 1 << 0;
+
+/// Descriptors that the card follows, and frames that it has not sent yet.
+#[derive(Debug)]
+pub(super) struct TransmitRing {
+    descriptors: DmaRegion,
+    buffers: Buffers,
+    /// The descriptor that the next frame gets.
+    next: usize,
+    /// The oldest descriptor that the card still has; equal to `next` when it has none.
+    oldest: usize,
+}
+
+impl TransmitRing {
+    /// An empty ring.
+    pub(super) fn allocate<P: Platform>(platform: &mut P) -> Result<Self, StartError> {
+        let descriptors = allocate(platform, RING_ENTRIES * DESCRIPTOR_BYTES)?;
+        let buffers = Buffers::allocate(platform, RING_ENTRIES)?;
+        Ok(Self { descriptors, buffers, next: 0, oldest: 0 })
+    }
+
+    /// Where the card finds the descriptors.
+    pub(super) fn physical(&self) -> u64 {
+        self.descriptors.physical(0)
+    }
+
+    /// Whether there is room for a frame, after taking back what the card has finished.
+    pub(super) fn has_room(&mut self) -> bool {
+        self.reclaim();
+        following(self.next) != self.oldest
+    }
+
+    /// Puts a frame of a valid length into the ring. Returns the new tail to tell the card, or
+    /// `None` if the ring is full.
+    pub(super) fn push(&mut self, frame: &[u8]) -> Option<u32> {
+        if !self.has_room() {
+            return None;
+        }
+        let bytes = self.buffers.put_frame(self.next, 0, frame);
+        let descriptor = self.next * DESCRIPTOR_BYTES;
+        self.descriptors.write64(descriptor, self.buffers.physical(self.next));
+        self.descriptors.write64(descriptor + CONTROL_OFFSET, bytes as u64 | COMMAND << COMMAND_SHIFT);
+        self.next = following(self.next);
+        // The card must see descriptor and buffer before it sees the tail.
+        fence(Ordering::SeqCst);
+        Some(self.next as u32)
+    }
+
+    /// Takes back what the card says it has finished. A card that lies here only spoils frames
+    /// of its own: which descriptors we reuse, and when, stays within the ring.
+    fn reclaim(&mut self) {
+        while self.oldest != self.next && self.is_done(self.oldest) {
+            self.oldest = following(self.oldest);
+        }
+    }
+
+    fn is_done(&self, descriptor: usize) -> bool {
+        self.descriptors.read8(descriptor * DESCRIPTOR_BYTES + STATUS_OFFSET) & STATUS_DONE != 0
+    }
+}
+
+fn following(descriptor: usize) -> usize {
+    (descriptor + 1) % RING_ENTRIES
+}

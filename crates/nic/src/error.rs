@@ -1,0 +1,165 @@
+//! Why a card did not start, said so that a person can act on it.
+
+use core::fmt;
+
+use crate::pci::{BarError, ConfigSpace, Function, PciAddress, scan};
+
+/// Something in a card by which a frame could still come in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReceivePath {
+    /// e1000e: the receive control register is not zero (or the card no longer answers).
+    Receiver {
+        /// The register as read.
+        receive_control: u32,
+    },
+    /// e1000e: the card's management controller takes packets from the cable.
+    Management {
+        /// The management control register as read.
+        management_control: u32,
+    },
+    /// virtio: the receive queue is enabled (or the card no longer answers).
+    Queue,
+}
+
+impl fmt::Display for ReceivePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Receiver { receive_control } => {
+                write!(f, "its receiver is on (RCTL reads {receive_control:#010x}, not 0)")
+            }
+            Self::Management { management_control } => write!(
+                f,
+                "its management controller receives (MANC reads {management_control:#010x}); \
+                 switch manageability (BMC, AMT, ASF) off for this card"
+            ),
+            Self::Queue => write!(f, "its receive queue is enabled"),
+        }
+    }
+}
+
+/// Why a card could not be started.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StartError {
+    /// Nothing answers at the configured address.
+    NoCard {
+        /// The configured address.
+        address: PciAddress,
+        /// Network cards that do answer.
+        found: CardList,
+    },
+    /// There is a device, but no driver for it.
+    Unsupported {
+        /// What is there.
+        function: Function,
+        /// Network cards of this machine.
+        found: CardList,
+    },
+    /// The card's registers cannot be located.
+    Bar {
+        /// The card.
+        address: PciAddress,
+        /// Number of the base address register, 0 to 5.
+        index: u8,
+        /// What is wrong with it.
+        error: BarError,
+    },
+    /// The card's registers cannot be mapped.
+    NotMapped {
+        /// Physical address.
+        physical: u64,
+        /// Length in bytes.
+        bytes: usize,
+    },
+    /// No contiguous memory for rings or buffers.
+    NoDmaMemory {
+        /// How much was asked for.
+        bytes: usize,
+    },
+    /// The card did not come out of its reset.
+    ResetTimeout {
+        /// The card.
+        address: PciAddress,
+    },
+    /// The card lacks something that the driver needs.
+    Missing {
+        /// The card.
+        address: PciAddress,
+        /// What is missing.
+        what: &'static str,
+    },
+    /// The outside card could still receive, so it is not used.
+    CanReceive {
+        /// The card.
+        address: PciAddress,
+        /// By what.
+        path: ReceivePath,
+    },
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCard { address, found } => {
+                write!(f, "no card at {address}; {found}. Put one of them into the configuration")
+            }
+            Self::Unsupported { function, found } => {
+                write!(f, "no driver for {function}; {found}. Drivers: 8086:10d3, 8086:10f6 ")?;
+                write!(f, "(Intel 82574), 1af4:1041 and modern 1af4:1000 (virtio-net)")
+            }
+            Self::Bar { address, index, error } => {
+                write!(f, "card {address}, base address register {index}: {error}")
+            }
+            Self::NotMapped { physical, bytes } => {
+                write!(f, "cannot map {bytes} bytes of registers at {physical:#x}")
+            }
+            Self::NoDmaMemory { bytes } => {
+                write!(f, "no {bytes} bytes of contiguous memory for the card; give the machine more")
+            }
+            Self::ResetTimeout { address } => {
+                write!(f, "card {address} did not finish its reset; switch the machine off and on")
+            }
+            Self::Missing { address, what } => write!(f, "card {address} has no {what}"),
+            Self::CanReceive { address, path } => {
+                write!(f, "outside card {address} could receive, so it stays off: {path}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for StartError {}
+
+/// Network cards of this machine, as far as an error message has room for them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CardList {
+    cards: [Option<Function>; Self::CARDS_MAX],
+    more: usize,
+}
+
+impl CardList {
+    const CARDS_MAX: usize = 8;
+
+    /// Finds the network cards.
+    #[must_use]
+    pub fn find<C: ConfigSpace>(config: &C) -> Self {
+        let mut network = scan(config).filter(Function::is_network);
+        let mut cards = [None; Self::CARDS_MAX];
+        cards.iter_mut().for_each(|place| *place = network.next());
+        Self { cards, more: network.count() }
+    }
+}
+
+impl fmt::Display for CardList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.cards[0].is_none() {
+            return write!(f, "no network card found");
+        }
+        write!(f, "cards found:")?;
+        for (place, card) in self.cards.iter().flatten().enumerate() {
+            write!(f, "{} {card}", if place == 0 { "" } else { "," })?;
+        }
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}

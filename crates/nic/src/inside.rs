@@ -1,0 +1,209 @@
+//! The inside card: a network device for smoltcp, which asks and listens in the plant network.
+
+use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
+use smoltcp::time::Instant;
+
+use crate::error::StartError;
+use crate::ethernet::FRAME_BYTES_MAX;
+use crate::memory::MmioRegion;
+use crate::outside::{CardModel, open};
+use crate::pci::PciAddress;
+use crate::platform::Platform;
+use crate::registers::Registers;
+use crate::slots::SLOTS_MAX;
+use crate::transmit::{TransmitCounters, TransmitError};
+use crate::{e1000e, virtio};
+
+/// What a look into the receive ring found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Received {
+    /// Nothing.
+    Nothing,
+    /// A frame, copied out.
+    Frame {
+        /// Its length.
+        bytes: usize,
+    },
+    /// A frame with an error flag or an impossible length; dropped.
+    Damaged,
+    /// An answer about a buffer that the card did not have; ignored.
+    AnswerInvalid,
+}
+
+/// What an inside driver can do. Never implemented for an outside card.
+pub(crate) trait TwoWay {
+    fn receive(&mut self, frame: &mut [u8; FRAME_BYTES_MAX]) -> Received;
+    fn transmit(&mut self, frame: &[u8]) -> Result<(), TransmitError>;
+    fn has_room(&mut self) -> bool;
+    fn link_up(&self) -> bool;
+    fn station_address(&self) -> [u8; 6];
+    fn transmit_counters(&self) -> TransmitCounters;
+}
+
+/// What became of the frames of an inside card.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct InsideCounters {
+    /// Handed to the network stack.
+    pub frames_received: u64,
+    /// Dropped: the card flagged an error, or alleged an impossible length.
+    pub frames_damaged: u64,
+    /// Answers of the card's receiver about a buffer that it did not have; ignored.
+    pub receive_answers_invalid: u64,
+    /// The way out.
+    pub transmit: TransmitCounters,
+}
+
+/// An inside card of any kind that there is a driver for.
+#[derive(Debug)]
+pub struct InsideCard<R = MmioRegion> {
+    driver: Driver<R>,
+    counters: InsideCounters,
+    received: [u8; FRAME_BYTES_MAX],
+    sending: [u8; FRAME_BYTES_MAX],
+}
+
+#[derive(Debug)]
+enum Driver<R> {
+    E1000e(e1000e::Inside<R>),
+    VirtioNet(virtio::Inside<R>),
+}
+
+impl<R: Registers> Driver<R> {
+    fn card(&self) -> &dyn TwoWay {
+        match self {
+            Self::E1000e(card) => card,
+            Self::VirtioNet(card) => card,
+        }
+    }
+
+    fn card_mut(&mut self) -> &mut dyn TwoWay {
+        match self {
+            Self::E1000e(card) => card,
+            Self::VirtioNet(card) => card,
+        }
+    }
+}
+
+impl<R: Registers> InsideCard<R> {
+    /// Takes the card at an address away from the firmware, resets it, and sets up both halves.
+    ///
+    /// # Errors
+    /// [`StartError`]; the card is then not used.
+    pub fn start<P: Platform<Registers = R>>(
+        platform: &mut P,
+        address: PciAddress,
+    ) -> Result<Self, StartError> {
+        let (function, model) = open(platform, address)?;
+        let driver = match model {
+            CardModel::IntelE1000e => Driver::E1000e(e1000e::Inside::start(platform, &function)?),
+            CardModel::VirtioNet => Driver::VirtioNet(virtio::Inside::start(platform, &function)?),
+        };
+        let counters = InsideCounters::default();
+        Ok(Self { driver, counters, received: [0; FRAME_BYTES_MAX], sending: [0; FRAME_BYTES_MAX] })
+    }
+
+    /// Which driver runs the card.
+    #[must_use]
+    pub fn model(&self) -> CardModel {
+        match self.driver {
+            Driver::E1000e(_) => CardModel::IntelE1000e,
+            Driver::VirtioNet(_) => CardModel::VirtioNet,
+        }
+    }
+
+    /// The card's own Ethernet address.
+    #[must_use]
+    pub fn station_address(&self) -> [u8; 6] {
+        self.driver.card().station_address()
+    }
+
+    /// Whether the cable carries a link.
+    #[must_use]
+    pub fn link_up(&self) -> bool {
+        self.driver.card().link_up()
+    }
+
+    /// What became of the frames so far.
+    #[must_use]
+    pub fn counters(&self) -> InsideCounters {
+        InsideCounters { transmit: self.driver.card().transmit_counters(), ..self.counters }
+    }
+
+    /// Takes the next good frame, dropping at most one ring of others; tells its length.
+    fn next_frame(&mut self) -> Option<usize> {
+        for _ in 0..SLOTS_MAX {
+            match self.driver.card_mut().receive(&mut self.received) {
+                Received::Nothing => return None,
+                Received::Frame { bytes } => {
+                    self.counters.frames_received += 1;
+                    return Some(bytes);
+                }
+                Received::Damaged => self.counters.frames_damaged += 1,
+                Received::AnswerInvalid => self.counters.receive_answers_invalid += 1,
+            }
+        }
+        None
+    }
+}
+
+impl<R: Registers> Device for InsideCard<R> {
+    type RxToken<'a>
+        = ReceivedFrame<'a>
+    where
+        R: 'a;
+    type TxToken<'a>
+        = TransmitSlot<'a, R>
+    where
+        R: 'a;
+
+    /// A frame is taken even if the transmit ring is full: an answer is then lost and counted, but
+    /// a card that stops sending does not stop us from hearing.
+    fn receive(&mut self, _: Instant) -> Option<(ReceivedFrame<'_>, TransmitSlot<'_, R>)> {
+        let bytes = self.next_frame()?;
+        let slot = TransmitSlot { driver: &mut self.driver, frame: &mut self.sending };
+        Some((ReceivedFrame { frame: &self.received[..bytes] }, slot))
+    }
+
+    fn transmit(&mut self, _: Instant) -> Option<TransmitSlot<'_, R>> {
+        let has_room = self.driver.card_mut().has_room();
+        has_room.then_some(TransmitSlot { driver: &mut self.driver, frame: &mut self.sending })
+    }
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        let mut capabilities = DeviceCapabilities::default();
+        capabilities.medium = Medium::Ethernet;
+        capabilities.max_transmission_unit = FRAME_BYTES_MAX;
+        capabilities
+    }
+}
+
+/// A frame that came in, for the network stack.
+#[derive(Debug)]
+pub struct ReceivedFrame<'a> {
+    frame: &'a [u8],
+}
+
+impl RxToken for ReceivedFrame<'_> {
+    fn consume<T, F: FnOnce(&[u8]) -> T>(self, read: F) -> T {
+        read(self.frame)
+    }
+}
+
+/// Room for a frame of the network stack.
+#[derive(Debug)]
+pub struct TransmitSlot<'a, R> {
+    driver: &'a mut Driver<R>,
+    frame: &'a mut [u8; FRAME_BYTES_MAX],
+}
+
+impl<R: Registers> TxToken for TransmitSlot<'_, R> {
+    /// Sends what `write` writes. smoltcp keeps to the transmission unit that it was told, so a
+    /// longer frame is a programmer's error.
+    fn consume<T, F: FnOnce(&mut [u8]) -> T>(self, bytes: usize, write: F) -> T {
+        let frame = &mut self.frame[..bytes];
+        let result = write(frame);
+        // The driver counts what it had to refuse; smoltcp's protocols send again.
+        let _ = self.driver.card_mut().transmit(frame);
+        result
+    }
+}

@@ -1,0 +1,157 @@
+//! The outside card: it sends. There is no function, here or below, that receives.
+
+use crate::error::{CardList, ReceivePath, StartError};
+use crate::memory::MmioRegion;
+use crate::pci::{Function, PciAddress};
+use crate::platform::Platform;
+use crate::registers::Registers;
+use crate::transmit::{TransmitCounters, TransmitError};
+use crate::{e1000e, virtio};
+
+/// All that an outside card can do.
+pub trait TransmitOnly {
+    /// Sends an Ethernet frame of 14 to 1514 bytes, without its check sequence. Shorter ones than
+    /// 60 bytes are padded with zeros. Returns as soon as the frame is copied.
+    ///
+    /// # Errors
+    /// [`TransmitError`]; the frame is then not sent, and counted.
+    fn transmit(&mut self, frame: &[u8]) -> Result<(), TransmitError>;
+
+    /// Whether the cable carries a link.
+    fn link_up(&self) -> bool;
+
+    /// The card's own Ethernet address.
+    fn station_address(&self) -> [u8; 6];
+
+    /// What became of the frames so far.
+    fn counters(&self) -> TransmitCounters;
+
+    /// Asks the card's own registers whether anything in it could receive. To be called now and
+    /// then while running too; a card that fails this must not be used any longer.
+    ///
+    /// # Errors
+    /// [`ReceivePath`], what could receive.
+    fn check_receive_off(&mut self) -> Result<(), ReceivePath>;
+}
+
+/// What the firmware had done with the card before our reset.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FirmwareState {
+    /// The receiver was still enabled.
+    pub receiver_on: bool,
+    /// Frames that the card had received, if it counts them.
+    pub frames_received: Option<u32>,
+}
+
+/// Which driver runs a card.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CardModel {
+    /// Intel 82574.
+    IntelE1000e,
+    /// virtio-net.
+    VirtioNet,
+}
+
+/// An outside card of any kind that there is a driver for.
+///
+/// It is no network device to smoltcp, whose devices receive:
+/// ```compile_fail
+/// fn is_a_network_device<D: smoltcp::phy::Device>() {}
+/// is_a_network_device::<noreturn_nic::OutsideCard>();
+/// ```
+/// while the inside card is:
+/// ```
+/// fn is_a_network_device<D: smoltcp::phy::Device>() {}
+/// is_a_network_device::<noreturn_nic::InsideCard>();
+/// ```
+#[derive(Debug)]
+pub enum OutsideCard<R = MmioRegion> {
+    /// Intel 82574.
+    E1000e(e1000e::Outside<R>),
+    /// virtio-net.
+    VirtioNet(virtio::Outside<R>),
+}
+
+impl<R: Registers> OutsideCard<R> {
+    /// Takes the card at an address away from the firmware, resets it, and sets up its transmit
+    /// half. Its bus mastering is off from the first access until the receiver is seen to be off.
+    ///
+    /// # Errors
+    /// [`StartError`]; the card is then not used.
+    pub fn start<P: Platform<Registers = R>>(
+        platform: &mut P,
+        address: PciAddress,
+    ) -> Result<(Self, FirmwareState), StartError> {
+        let (function, model) = open(platform, address)?;
+        match model {
+            CardModel::IntelE1000e => {
+                e1000e::Outside::start(platform, &function).map(|(card, left)| (Self::E1000e(card), left))
+            }
+            CardModel::VirtioNet => {
+                virtio::Outside::start(platform, &function).map(|(card, left)| (Self::VirtioNet(card), left))
+            }
+        }
+    }
+
+    /// Which driver runs the card.
+    #[must_use]
+    pub fn model(&self) -> CardModel {
+        match self {
+            Self::E1000e(_) => CardModel::IntelE1000e,
+            Self::VirtioNet(_) => CardModel::VirtioNet,
+        }
+    }
+
+    fn card(&self) -> &dyn TransmitOnly {
+        match self {
+            Self::E1000e(card) => card,
+            Self::VirtioNet(card) => card,
+        }
+    }
+
+    fn card_mut(&mut self) -> &mut dyn TransmitOnly {
+        match self {
+            Self::E1000e(card) => card,
+            Self::VirtioNet(card) => card,
+        }
+    }
+}
+
+impl<R: Registers> TransmitOnly for OutsideCard<R> {
+    fn transmit(&mut self, frame: &[u8]) -> Result<(), TransmitError> {
+        self.card_mut().transmit(frame)
+    }
+
+    fn link_up(&self) -> bool {
+        self.card().link_up()
+    }
+
+    fn station_address(&self) -> [u8; 6] {
+        self.card().station_address()
+    }
+
+    fn counters(&self) -> TransmitCounters {
+        self.card().counters()
+    }
+
+    fn check_receive_off(&mut self) -> Result<(), ReceivePath> {
+        self.card_mut().check_receive_off()
+    }
+}
+
+/// Finds the card at an address, silences it, and tells which driver it needs.
+pub(crate) fn open<P: Platform>(
+    platform: &mut P,
+    address: PciAddress,
+) -> Result<(Function, CardModel), StartError> {
+    let Some(function) = Function::at(platform, address) else {
+        return Err(StartError::NoCard { address, found: CardList::find(platform) });
+    };
+    let model = match function {
+        function if e1000e::drives(&function) => CardModel::IntelE1000e,
+        function if virtio::drives(&function) => CardModel::VirtioNet,
+        function => return Err(StartError::Unsupported { function, found: CardList::find(platform) }),
+    };
+    function.silence(platform);
+    Ok((function, model))
+}

@@ -1,0 +1,62 @@
+//! The card on the outside: its transmit half, and nothing to receive with.
+
+use super::transmit::Transmitter;
+use super::windows::Windows;
+use crate::error::{ReceivePath, StartError};
+use crate::outside::{FirmwareState, TransmitOnly};
+use crate::pci::Function;
+use crate::platform::Platform;
+use crate::registers::Registers;
+use crate::transmit::{TransmitCounters, TransmitError};
+
+/// A virtio-net card that only sends.
+#[derive(Debug)]
+pub struct Outside<R> {
+    transmitter: Transmitter<R>,
+}
+
+impl<R: Registers> Outside<R> {
+    /// Starts a card whose bus mastering is off.
+    ///
+    /// # Errors
+    /// [`StartError`]; the card then has no bus mastering.
+    pub(crate) fn start<P: Platform<Registers = R>>(
+        platform: &mut P,
+        function: &Function,
+    ) -> Result<(Self, FirmwareState), StartError> {
+        let address = function.address;
+        let windows = Windows::find(platform, function)?;
+        let (mut transmitter, firmware) = Transmitter::prepare(platform, &windows, address)?;
+        let refused = |path| StartError::CanReceive { address, path };
+        transmitter.check_receive_off().map_err(refused)?;
+        function.allow_bus_mastering(platform);
+        transmitter.enable();
+        transmitter.check_receive_off().map_err(|path| {
+            function.silence(platform);
+            refused(path)
+        })?;
+        Ok((Self { transmitter }, firmware))
+    }
+}
+
+impl<R: Registers> TransmitOnly for Outside<R> {
+    fn transmit(&mut self, frame: &[u8]) -> Result<(), TransmitError> {
+        self.transmitter.transmit(frame)
+    }
+
+    fn link_up(&self) -> bool {
+        self.transmitter.link_up()
+    }
+
+    fn station_address(&self) -> [u8; 6] {
+        self.transmitter.station_address()
+    }
+
+    fn counters(&self) -> TransmitCounters {
+        self.transmitter.counters()
+    }
+
+    fn check_receive_off(&mut self) -> Result<(), ReceivePath> {
+        self.transmitter.check_receive_off()
+    }
+}

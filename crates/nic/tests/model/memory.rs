@@ -1,0 +1,65 @@
+//! Memory that driver and model card share. The card reaches only what the driver allocated.
+#![allow(unsafe_code)]
+
+use std::alloc::{Layout, alloc_zeroed};
+use std::ptr::NonNull;
+
+use noreturn_nic::DmaRegion;
+
+/// All DMA memory of a model machine, by physical address.
+#[derive(Default)]
+pub struct Memory {
+    regions: Vec<(u64, DmaRegion)>,
+}
+
+impl Memory {
+    /// Allocates zeroed memory, aligned to its size, for the driver; never freed. Physical
+    /// addresses are above 4 GiB, and apart from the ones that the processor uses.
+    pub fn allocate(&mut self, bytes: usize) -> DmaRegion {
+        let layout = Layout::from_size_align(bytes, bytes).expect("a power of two");
+        // SAFETY: the layout has a size above zero.
+        let start = NonNull::new(unsafe { alloc_zeroed(layout) }).expect("memory");
+        let physical = (1 << 32) + (self.regions.len() as u64) * (4 << 20);
+        // SAFETY: the memory is leaked, so it stays; nothing makes a reference to it. Both regions
+        // are used by this one thread, one after the other, and only through volatile accesses.
+        let [ours, theirs] = [(); 2].map(|()| unsafe { DmaRegion::new(start, physical, bytes) });
+        self.regions.push((physical, ours));
+        theirs
+    }
+
+    /// The region that holds `bytes` at a physical address, and the offset there.
+    fn find(&mut self, physical: u64, bytes: usize) -> (&mut DmaRegion, usize) {
+        let found = self.regions.iter_mut().find_map(|(start, region)| {
+            let offset = usize::try_from(physical.checked_sub(*start)?).ok()?;
+            (offset + bytes <= region.bytes()).then_some((region, offset))
+        });
+        found.unwrap_or_else(|| panic!("the card was sent to {physical:#x}, which is not its memory"))
+    }
+
+    /// What a card reads.
+    pub fn read(&mut self, physical: u64, bytes: usize) -> Vec<u8> {
+        let (region, offset) = self.find(physical, bytes);
+        let mut copy = vec![0; bytes];
+        region.copy_out(offset, &mut copy);
+        copy
+    }
+
+    /// What a card reads as a little-endian number.
+    pub fn number(&mut self, physical: u64, bytes: usize) -> u64 {
+        let mut number = [0; 8];
+        number[..bytes].copy_from_slice(&self.read(physical, bytes));
+        u64::from_le_bytes(number)
+    }
+
+    /// What a card writes.
+    pub fn write(&mut self, physical: u64, bytes: &[u8]) {
+        let (region, offset) = self.find(physical, bytes.len());
+        region.copy_in(offset, bytes);
+    }
+
+    /// Every byte of the memory, to find out whether anything was written.
+    pub fn snapshot(&mut self) -> Vec<Vec<u8>> {
+        let regions: Vec<_> = self.regions.iter().map(|(start, region)| (*start, region.bytes())).collect();
+        regions.into_iter().map(|(start, bytes)| self.read(start, bytes)).collect()
+    }
+}
