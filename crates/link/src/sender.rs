@@ -103,6 +103,12 @@ impl Sender {
         Ok(())
     }
 
+    /// Whether the queue takes a message of any length.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.queue.has_room_for(SHARD_BYTES_MAX)
+    }
+
     /// Sets the beacon that leaves next, in place of one that has not left yet.
     pub fn set_beacon(&mut self, beacon: &Beacon) {
         let mut bytes = [0; SHARD_BYTES_MAX];

@@ -1,4 +1,4 @@
-//! The ring: order, overruns, hostile memory, and two threads that race.
+//! The ring: order, overruns, misfits, and two threads that race.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -62,7 +62,7 @@ fn racing_ends_never_tear_an_entry() {
     let mut memory = memory(shape);
     let (mut writer, mut reader) = over(&mut memory, shape).unwrap();
     let finished = AtomicBool::new(false);
-    let (mut read, mut lost) = (0, 0);
+    let (mut read, mut lost) = (0_u64, 0);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             for number in 0..ENTRIES {

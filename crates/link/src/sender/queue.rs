@@ -19,10 +19,14 @@ impl Queue {
         self.bytes.is_empty()
     }
 
+    pub(super) fn has_room_for(&self, message_bytes: usize) -> bool {
+        self.bytes.len() + LENGTH_BYTES + message_bytes <= self.bytes_max
+    }
+
     /// Takes a message of at most 65,535 bytes; false if there is no room.
     pub(super) fn push(&mut self, message: &[u8]) -> bool {
         let Ok(length) = u16::try_from(message.len()) else { return false };
-        if self.bytes.len() + LENGTH_BYTES + message.len() > self.bytes_max {
+        if !self.has_room_for(message.len()) {
             return false;
         }
         self.bytes.extend(length.to_be_bytes());

@@ -1,0 +1,84 @@
+//! What stops the box, and how: a message that a person can act on, then a reset into a fresh,
+//! verified boot. Running on in an unknown state is not an option.
+
+use core::fmt;
+
+use hermit::println;
+use noreturn_image_format::{ConfigError, HandoverError};
+use noreturn_nic::{ReceivePath, StartError};
+use x86_64::instructions::port::Port;
+
+use crate::clock;
+
+/// Seconds for a person to read the message.
+const MESSAGE_S: u64 = 10;
+
+/// Why the box cannot go on.
+pub enum Fatal {
+    /// The loader's arguments are missing or wrong.
+    Handover(HandoverError),
+    /// The configuration in memory is not the one that the loader measured.
+    ConfigChanged,
+    /// The configuration is refused.
+    Config(ConfigError),
+    /// The processor gives no random numbers.
+    NoEntropy,
+    /// The ring does not fit its own memory.
+    Ring,
+    /// A card did not start.
+    Card(StartError),
+    /// The outside card could receive.
+    OutsideReceives(ReceivePath),
+}
+
+impl From<HandoverError> for Fatal {
+    fn from(error: HandoverError) -> Self {
+        Self::Handover(error)
+    }
+}
+
+impl From<ConfigError> for Fatal {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<StartError> for Fatal {
+    fn from(error: StartError) -> Self {
+        Self::Card(error)
+    }
+}
+
+impl fmt::Display for Fatal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Handover(error) => write!(f, "{error}"),
+            Self::ConfigChanged => f.write_str("the configuration changed after the loader measured it"),
+            Self::Config(error) => write!(f, "configuration: {error}; build the image again"),
+            Self::NoEntropy => {
+                f.write_str("the processor has no working RDSEED or RDRAND; use another machine")
+            }
+            Self::Ring => f.write_str("the ring does not fit its memory; build the image again"),
+            Self::Card(error) => write!(f, "{error}"),
+            Self::OutsideReceives(path) => write!(f, "the outside card is no longer transmit only: {path}"),
+        }
+    }
+}
+
+/// Prints one line on the serial console, with who says it.
+macro_rules! say {
+    ($($argument:tt)*) => { hermit::println!("noreturn: {}", format_args!($($argument)*)) };
+}
+pub(crate) use say;
+
+/// Says why, and resets the machine into a new boot.
+pub fn stop(fatal: &Fatal) -> ! {
+    println!("noreturn: STOP: {fatal}");
+    println!("noreturn: nothing more is sent; reset in {MESSAGE_S} s");
+    clock::sleep_us(MESSAGE_S * 1_000_000);
+    loop {
+        // SAFETY: port 0xCF9 is the reset control register of every PC chipset (Intel ICH, section
+        // "Reset Control"); 6 is a full reset. Nothing is to be preserved: all state dies here by design.
+        unsafe { Port::<u8>::new(0xcf9).write(6) };
+    }
+}

@@ -1,0 +1,41 @@
+//! Takes what the loader handed over: its measurements and the configuration.
+
+use core::ffi::{CStr, c_char};
+use core::slice;
+
+use noreturn_image_format::layout::CONFIG_BYTES_MAX;
+use noreturn_image_format::{Config, Handover, HandoverError, Sha256Digest};
+
+use crate::fatal::Fatal;
+
+/// Arguments looked at; the loader gives fewer.
+const ARGUMENTS_MAX: usize = 16;
+
+/// Reads the arguments, then the configuration where they say it is, and checks it once more.
+pub fn take(argc: i32, argv: *const *const u8) -> Result<(Handover, Config), Fatal> {
+    let count = usize::try_from(argc).unwrap_or(0).min(ARGUMENTS_MAX);
+    let handover = Handover::parse((0..count).filter_map(|index| argument(argv, index)))?;
+    let bytes = config_bytes(&handover)?;
+    if Sha256Digest::of(bytes) != handover.config_sha256 {
+        return Err(Fatal::ConfigChanged);
+    }
+    Ok((handover, Config::decode(bytes)?))
+}
+
+fn argument(argv: *const *const u8, index: usize) -> Option<&'static str> {
+    // SAFETY: Hermit passes `argc` pointers to NUL-terminated strings that live for ever, and the
+    // caller stays below `argc`.
+    let text = unsafe { CStr::from_ptr((*argv.add(index)).cast::<c_char>()) };
+    text.to_str().ok()
+}
+
+fn config_bytes(handover: &Handover) -> Result<&'static [u8], Fatal> {
+    let length = usize::try_from(handover.config_bytes).ok().filter(|&n| n as u64 <= CONFIG_BYTES_MAX);
+    let length = length.ok_or(HandoverError("config-bytes"))?;
+    let address = usize::try_from(handover.config_address).ok().filter(|&address| address != 0);
+    let address = address.ok_or(HandoverError("config-address"))?;
+    // SAFETY: the loader allocated these pages, identity-mapped like all memory, outside the region
+    // that it gave the kernel to allocate from, and nothing writes to them after it. Were its
+    // statement wrong, the digest that the caller checks would not match.
+    Ok(unsafe { slice::from_raw_parts(address as *const u8, length) })
+}

@@ -1,0 +1,128 @@
+//! The inside half: a network stack, a poller per device, and the writing end of the ring.
+
+mod line;
+
+use alloc::vec::Vec;
+
+use noreturn_collect::{Announcer, Now, Recorder, Sequencer};
+use noreturn_image_format::Config;
+use noreturn_nic::InsideCard;
+use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_counters, encode_message};
+use noreturn_wire::{Counter, Counters, Message};
+use smoltcp::iface::{Config as InterfaceConfig, Interface, PollResult, SocketSet};
+use smoltcp::time::Instant;
+use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Address, Ipv4Cidr};
+
+use crate::crossing::Writer;
+use line::Line;
+
+/// Time from one snapshot of the counters to the next; a beacon needs one.
+const SNAPSHOT_US: u64 = 500_000;
+
+pub struct Inside {
+    card: InsideCard,
+    interface: Interface,
+    sockets: SocketSet<'static>,
+    lines: Vec<Line>,
+    sequencer: Sequencer,
+    announcer: Announcer,
+    counters: Counters,
+    writer: Writer,
+    snapshot_at_us: u64,
+}
+
+impl Inside {
+    /// `seed` makes TCP's sequence numbers and ports unpredictable.
+    pub fn new(mut card: InsideCard, config: Config, now: Now, seed: [u8; 8], writer: Writer) -> Self {
+        let seed = u64::from_le_bytes(seed);
+        let interface = interface(&mut card, &config, now, seed);
+        let mut sockets = SocketSet::new(Vec::new());
+        let lines = (0..)
+            .zip(config.devices)
+            .map(|(index, device)| Line::new(device, index, seed, now, &mut sockets))
+            .collect();
+        Self {
+            card,
+            interface,
+            sockets,
+            lines,
+            sequencer: Sequencer::new(config.sources.len()),
+            announcer: Announcer::new(config.sources, config.link.announce_period_ms, now.uptime_us),
+            counters: Counters::default(),
+            writer,
+            snapshot_at_us: 0,
+        }
+    }
+
+    /// Collects what there is; whether there was anything to do.
+    pub fn step(&mut self, now: Now) -> bool {
+        let result = self.interface.poll(instant(now), &mut self.card, &mut self.sockets);
+        let writer = &mut self.writer;
+        let mut recorder = Recorder {
+            sequencer: &mut self.sequencer,
+            counters: &mut self.counters,
+            write: |message: &Message<'_>| write(writer, message),
+        };
+        let mut busy = result == PollResult::SocketStateChanged;
+        for line in &mut self.lines {
+            busy |= line.step(now, self.interface.context(), &mut self.sockets, &mut recorder);
+        }
+        while let Some(message) = self.announcer.poll(now.uptime_us, &self.sequencer) {
+            write(&mut self.writer, &message);
+        }
+        self.snapshot(now);
+        busy
+    }
+
+    /// When there will be something to do, if no frame comes in.
+    pub fn poll_at(&mut self, now: Now) -> u64 {
+        let lines_us = self.lines.iter().map(Line::poll_at).min().unwrap_or(u64::MAX);
+        let stack = self.interface.poll_at(instant(now), &self.sockets);
+        let stack_us = stack.map_or(u64::MAX, |at| u64::try_from(at.total_micros()).unwrap_or(0));
+        lines_us.min(stack_us).min(self.announcer.poll_at()).min(self.snapshot_at_us)
+    }
+
+    fn snapshot(&mut self, now: Now) {
+        if now.uptime_us < self.snapshot_at_us {
+            return;
+        }
+        self.snapshot_at_us = now.uptime_us + SNAPSHOT_US;
+        let card = self.card.counters();
+        self.counters.set(Counter::InsideFramesReceived, card.frames_received);
+        self.counters.set(Counter::InsideFramesDamaged, card.frames_damaged);
+        self.counters.set(Counter::InsideFramesSent, card.transmit.frames_sent);
+        self.counters.set(Counter::InsideTransmitFull, card.transmit.ring_full);
+        if let Ok(entry) = encode_counters(&self.counters, &mut [0; CROSSING_BYTES_MAX]) {
+            // Counters are far shorter than an entry may be.
+            let _ = self.writer.write(entry);
+        }
+    }
+}
+
+/// Writes one message into the ring.
+fn write(writer: &mut Writer, message: &Message<'_>) {
+    // Every message that the collectors make fits an entry, which is as long as a shard.
+    if let Ok(entry) = encode_message(message, &mut [0; CROSSING_BYTES_MAX]) {
+        let _ = writer.write(entry);
+    }
+}
+
+fn interface(card: &mut InsideCard, config: &Config, now: Now, seed: u64) -> Interface {
+    let mut settings = InterfaceConfig::new(EthernetAddress(card.station_address()).into());
+    settings.random_seed = seed;
+    let mut interface = Interface::new(settings, card, instant(now));
+    let inside = &config.inside;
+    interface.update_ip_addrs(|addresses| {
+        // The list is empty and has room for at least one.
+        let _ = addresses.push(IpCidr::Ipv4(Ipv4Cidr::new(inside.address, inside.prefix)));
+    });
+    if let Some(gateway) = inside.gateway {
+        // The route table is empty and has room for at least one.
+        let _ = interface.routes_mut().add_default_ipv4_route(Ipv4Address::from(gateway));
+    }
+    interface
+}
+
+fn instant(now: Now) -> Instant {
+    Instant::from_micros(i64::try_from(now.uptime_us).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,145 @@
+//! One device: its poller, and the TCP socket that carries out what the poller says.
+
+use alloc::vec;
+
+use noreturn_collect::modbus::{Action, Poller};
+use noreturn_collect::{Now, Output};
+use noreturn_image_format::config::modbus::Device;
+use smoltcp::iface::{Context, SocketHandle, SocketSet};
+use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
+use smoltcp::wire::{IpAddress, IpEndpoint};
+
+/// A Modbus reply has at most 260 bytes; this takes several that come late.
+const RECEIVE_BYTES: usize = 2048;
+/// A request has 12 bytes.
+const TRANSMIT_BYTES: usize = 256;
+/// Ports for connections of ours (RFC 6335, section 6), shared out evenly among the devices.
+const PORTS_START: u16 = 49152;
+const PORTS_PER_LINE: u16 = 256;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Connection {
+    None,
+    Connecting,
+    Open,
+}
+
+pub struct Line {
+    poller: Poller,
+    remote: IpEndpoint,
+    socket: SocketHandle,
+    connection: Connection,
+    ports_start: u16,
+    port: u16,
+}
+
+impl Line {
+    /// The line to `device`, number `index` of at most 64.
+    pub fn new(device: Device, index: u16, seed: u64, now: Now, sockets: &mut SocketSet<'static>) -> Self {
+        let buffer = |bytes| SocketBuffer::new(vec![0; bytes]);
+        let socket = sockets.add(Socket::new(buffer(RECEIVE_BYTES), buffer(TRANSMIT_BYTES)));
+        Self {
+            remote: IpEndpoint::new(IpAddress::Ipv4(device.address), device.port),
+            poller: Poller::new(device, now.uptime_us),
+            socket,
+            connection: Connection::None,
+            ports_start: PORTS_START + index * PORTS_PER_LINE,
+            port: seed.to_le_bytes()[0].into(),
+        }
+    }
+
+    /// Tells the poller what happened to the connection, and does what it says.
+    pub fn step(
+        &mut self,
+        now: Now,
+        context: &mut Context,
+        sockets: &mut SocketSet<'static>,
+        output: &mut impl Output,
+    ) -> bool {
+        let socket = sockets.get_mut::<Socket<'_>>(self.socket);
+        let mut busy = self.report(now, socket, output);
+        while let Some(action) = self.poller.poll(now, output) {
+            self.act(action, now, context, socket, output);
+            busy = true;
+        }
+        busy
+    }
+
+    pub fn poll_at(&self) -> u64 {
+        self.poller.poll_at()
+    }
+
+    fn report(&mut self, now: Now, socket: &mut Socket<'_>, output: &mut impl Output) -> bool {
+        match self.connection {
+            Connection::None => false,
+            Connection::Connecting if socket.may_send() => {
+                self.connection = Connection::Open;
+                self.poller.handle_connected();
+                true
+            }
+            Connection::Connecting if socket.state() == State::Closed => {
+                self.connection = Connection::None;
+                self.poller.handle_refused(now, output);
+                true
+            }
+            Connection::Connecting => false,
+            Connection::Open => self.receive(now, socket, output),
+        }
+    }
+
+    fn receive(&mut self, now: Now, socket: &mut Socket<'_>, output: &mut impl Output) -> bool {
+        let mut any = false;
+        while socket.can_recv() {
+            let poller = &mut self.poller;
+            let taken = socket.recv(|bytes| {
+                poller.handle_bytes(bytes, now, output);
+                (bytes.len(), ())
+            });
+            any = true;
+            if taken.is_err() {
+                break;
+            }
+        }
+        if !socket.may_recv() {
+            self.connection = Connection::None;
+            socket.abort();
+            self.poller.handle_closed(now, output);
+            any = true;
+        }
+        any
+    }
+
+    fn act(
+        &mut self,
+        action: Action,
+        now: Now,
+        context: &mut Context,
+        socket: &mut Socket<'_>,
+        output: &mut impl Output,
+    ) {
+        match action {
+            Action::Connect => {
+                socket.abort();
+                match socket.connect(context, self.remote, self.next_port()) {
+                    Ok(()) => self.connection = Connection::Connecting,
+                    Err(_) => self.poller.handle_refused(now, output),
+                }
+            }
+            Action::Send(request) => {
+                // One request at a time is outstanding, so the buffer is empty; if the connection is
+                // gone, the poller hears of it in the next round.
+                let _ = socket.send_slice(&request);
+            }
+            Action::Close => {
+                self.connection = Connection::None;
+                socket.abort();
+            }
+        }
+    }
+
+    /// A port that the device has not seen for a while, so that it takes no old connection for the new.
+    fn next_port(&mut self) -> u16 {
+        self.port = (self.port + 1) % PORTS_PER_LINE;
+        self.ports_start + self.port
+    }
+}

@@ -1,0 +1,151 @@
+//! The machine for the drivers: configuration space, register windows, DMA memory, time.
+
+use alloc::alloc::alloc_zeroed;
+use core::alloc::Layout;
+use core::ptr::NonNull;
+
+use hermit::mm::{VirtAddr as HermitAddr, virtual_to_physical};
+use noreturn_image_format::config;
+use noreturn_nic::{ConfigSpace, DmaRegion, MmioRegion, PciAddress, Platform};
+use x86_64::instructions::port::Port;
+use x86_64::registers::control::Cr3;
+use x86_64::structures::paging::{
+    FrameAllocator, Mapper, OffsetPageTable, Page, PageTable, PageTableFlags, PhysFrame, Size4KiB,
+};
+use x86_64::{PhysAddr, VirtAddr};
+
+use crate::clock;
+
+const PAGE_BYTES: u64 = 4096;
+/// DMA memory comes from Hermit's heap, which is made of pages of this size.
+const DMA_BYTES_MAX: usize = 2 << 20;
+/// Where register windows are mapped: above the identity map, below the range that Hermit uses.
+const WINDOWS_START: u64 = 0x3000_0000_0000;
+
+/// Configuration mechanism 1 (PCI Local Bus Specification 3.0, section 3.2.2.3.2).
+const CONFIG_ADDRESS: u16 = 0xcf8;
+const CONFIG_DATA: u16 = 0xcfc;
+
+/// There is one of these; it owns the configuration ports and the window addresses.
+pub struct Machine {
+    next_window: u64,
+}
+
+impl Machine {
+    pub fn new() -> Self {
+        Self { next_window: WINDOWS_START }
+    }
+}
+
+/// An address of the configuration, for the drivers.
+pub fn address(configured: config::PciAddress) -> PciAddress {
+    PciAddress { bus: configured.bus, device: configured.device, function: configured.function }
+}
+
+fn select(address: PciAddress, offset: u8) -> u32 {
+    let function = u32::from(address.device) << 3 | u32::from(address.function & 7);
+    1 << 31 | u32::from(address.bus) << 16 | function << 8 | u32::from(offset & 0xfc)
+}
+
+impl ConfigSpace for Machine {
+    fn read(&self, address: PciAddress, offset: u8) -> u32 {
+        // SAFETY: the two ports belong to us: one processor, no interrupt handler uses them, and
+        // Hermit's own PCI scan was over before `main`. Reading has no effect on standard registers.
+        unsafe {
+            Port::<u32>::new(CONFIG_ADDRESS).write(select(address, offset));
+            Port::<u32>::new(CONFIG_DATA).read()
+        }
+    }
+
+    fn write(&mut self, address: PciAddress, offset: u8, value: u32) {
+        // SAFETY: as for reading; what a write does to a card is the drivers' business, which only ever
+        // switch bus mastering and place registers, and give cards no memory but DmaRegions.
+        unsafe {
+            Port::<u32>::new(CONFIG_ADDRESS).write(select(address, offset));
+            Port::<u32>::new(CONFIG_DATA).write(value);
+        }
+    }
+}
+
+impl Platform for Machine {
+    type Registers = MmioRegion;
+
+    fn map_registers(&mut self, physical: u64, bytes: usize) -> Option<MmioRegion> {
+        let first = physical & !(PAGE_BYTES - 1);
+        let end = physical.checked_add(bytes as u64)?.checked_next_multiple_of(PAGE_BYTES)?;
+        let window = self.next_window;
+        self.next_window = window.checked_add(end - first)?;
+        for offset in (0..end - first).step_by(PAGE_BYTES as usize) {
+            map_page(window + offset, first + offset)?;
+        }
+        let start = NonNull::new((window + (physical - first)) as *mut u8)?;
+        // SAFETY: the pages were just mapped, uncached and for ever, at addresses used for nothing else;
+        // the drivers ask for base address registers of cards that they drive, so it is registers.
+        Some(unsafe { MmioRegion::new(start, bytes) })
+    }
+
+    fn allocate_dma(&mut self, bytes: usize) -> Option<DmaRegion> {
+        let layout = Layout::from_size_align(bytes, bytes.max(PAGE_BYTES as usize)).ok()?;
+        if bytes == 0 || bytes > DMA_BYTES_MAX {
+            return None;
+        }
+        // SAFETY: the layout is valid and not of size zero.
+        let start = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+        let physical = contiguous(start, bytes)?;
+        // SAFETY: the memory was just allocated, is never freed, is mapped for ever, and was found to be
+        // contiguous; the pointer goes nowhere else.
+        Some(unsafe { DmaRegion::new(start, physical, bytes) })
+    }
+
+    fn now_us(&self) -> u64 {
+        clock::uptime_us()
+    }
+
+    fn sleep_us(&mut self, microseconds: u32) {
+        clock::sleep_us(u64::from(microseconds));
+    }
+}
+
+/// The physical address of memory, if its pages follow each other physically too.
+fn contiguous(start: NonNull<u8>, bytes: usize) -> Option<u64> {
+    let translate = |offset: usize| {
+        let address = HermitAddr::new(start.as_ptr() as u64 + offset as u64);
+        virtual_to_physical(address).map(|physical| physical.as_u64())
+    };
+    let physical = translate(0)?;
+    (0..bytes)
+        .step_by(PAGE_BYTES as usize)
+        .all(|offset| translate(offset) == Some(physical + offset as u64))
+        .then_some(physical)
+}
+
+/// Frames for page tables, from the heap.
+struct HeapFrames;
+
+// SAFETY: every frame comes from a fresh allocation of a whole, aligned page that is never freed.
+unsafe impl FrameAllocator<Size4KiB> for HeapFrames {
+    fn allocate_frame(&mut self) -> Option<PhysFrame> {
+        let layout = Layout::from_size_align(PAGE_BYTES as usize, PAGE_BYTES as usize).ok()?;
+        // SAFETY: the layout is valid and not of size zero.
+        let page = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+        PhysFrame::from_start_address(PhysAddr::new(contiguous(page, PAGE_BYTES as usize)?)).ok()
+    }
+}
+
+/// Maps one page of registers: uncached, writable, not executable.
+fn map_page(virtual_address: u64, physical: u64) -> Option<()> {
+    let flags = PageTableFlags::PRESENT
+        | PageTableFlags::WRITABLE
+        | PageTableFlags::NO_CACHE
+        | PageTableFlags::WRITE_THROUGH
+        | PageTableFlags::NO_EXECUTE;
+    let root = Cr3::read().0.start_address().as_u64();
+    // SAFETY: the loader mapped all memory identically, page tables included, so a physical address is a
+    // pointer; Hermit changes the tables only inside its own calls, none of which runs now.
+    let mut table = unsafe { OffsetPageTable::new(&mut *(root as *mut PageTable), VirtAddr::new(0)) };
+    let page = Page::<Size4KiB>::from_start_address(VirtAddr::try_new(virtual_address).ok()?).ok()?;
+    let frame = PhysFrame::from_start_address(PhysAddr::try_new(physical).ok()?).ok()?;
+    // SAFETY: the virtual page is new (window addresses only grow), so no reference can be affected.
+    unsafe { table.map_to(page, frame, flags, &mut HeapFrames) }.ok()?.flush();
+    Some(())
+}

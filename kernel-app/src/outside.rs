@@ -1,0 +1,230 @@
+//! The outside half: reads the ring, sends frames. It holds nothing that the inside reads.
+
+use alloc::vec::Vec;
+
+use noreturn_collect::Now;
+use noreturn_fec::Geometry;
+use noreturn_image_format::{Config, ConfigError, Handover};
+use noreturn_link::{DiodeKey, Sender, SenderConfig};
+use noreturn_nic::{CardModel, FirmwareState, OutsideCard, TransmitError, TransmitOnly, UdpFrame};
+use noreturn_ring::Read;
+use noreturn_wire::crossing::CROSSING_BYTES_MAX;
+use noreturn_wire::frame::FRAME_BYTES_MAX;
+use noreturn_wire::{Beacon, BootId, Counter, Counters, Crossing, DiodeId, OutsideCard as CardState};
+
+use crate::crossing::Reader;
+use crate::fatal::Fatal;
+
+/// Time from one beacon to the next.
+const BEACON_US: u64 = 1_000_000;
+/// Time from one look at the card's link and receiver to the next.
+const LOOK_US: u64 = 100_000;
+/// Messages that wait for the pace, in bytes; beyond that they wait in the ring.
+const QUEUE_BYTES_MAX: usize = 256 << 10;
+/// An Ethernet frame without its check sequence.
+const ETHERNET_BYTES_MAX: usize = 1514;
+
+/// A sealed frame on its way to every destination.
+struct Leaving {
+    bytes: [u8; FRAME_BYTES_MAX],
+    length: usize,
+    /// Destinations that have it already.
+    sent_to: usize,
+}
+
+pub struct Outside {
+    card: OutsideCard,
+    destinations: Vec<UdpFrame>,
+    sender: Sender,
+    reader: Reader,
+    leaving: Leaving,
+    /// What every beacon says; counters and times are filled in.
+    beacon: Beacon,
+    /// The inside's counters as it last wrote them.
+    inside: Counters,
+    own: Counters,
+    beacon_at_us: u64,
+    look_at_us: u64,
+}
+
+impl Outside {
+    pub fn new(
+        card: OutsideCard,
+        firmware: FirmwareState,
+        handover: &Handover,
+        config: &Config,
+        boot: BootId,
+        reader: Reader,
+    ) -> Result<Self, Fatal> {
+        let sender = Sender::new(&sender_config(config)?, boot, &DiodeKey(config.diode.key));
+        let beacon = Beacon {
+            image_sha256: handover.image_sha256.0,
+            config_sha256: handover.config_sha256.0,
+            uptime_us: 0,
+            clock_us: 0,
+            outside: card_state(&card, firmware),
+            counters: Counters::default(),
+        };
+        Ok(Self {
+            destinations: destinations(config, card.station_address()),
+            card,
+            sender,
+            reader,
+            leaving: Leaving { bytes: [0; FRAME_BYTES_MAX], length: 0, sent_to: 0 },
+            beacon,
+            inside: Counters::default(),
+            own: Counters::default(),
+            beacon_at_us: 0,
+            look_at_us: 0,
+        })
+    }
+
+    /// Sends what is due; whether there was anything to do.
+    pub fn step(&mut self, now: Now) -> Result<bool, Fatal> {
+        self.look(now)?;
+        let crossed = self.read_ring();
+        self.make_beacon(now);
+        Ok(self.send(now) || crossed)
+    }
+
+    /// When there will be something to do, if nothing comes through the ring.
+    pub fn poll_at(&self) -> u64 {
+        let frame_us = self.sender.poll_at().filter(|_| self.beacon.outside.link_up).unwrap_or(u64::MAX);
+        frame_us.min(self.beacon_at_us).min(self.look_at_us)
+    }
+
+    /// Looks at the card's own registers: is the cable in, and is it still unable to receive?
+    fn look(&mut self, now: Now) -> Result<(), Fatal> {
+        if now.uptime_us < self.look_at_us {
+            return Ok(());
+        }
+        self.look_at_us = now.uptime_us + LOOK_US;
+        self.card.check_receive_off().map_err(Fatal::OutsideReceives)?;
+        let link_up = self.card.link_up();
+        if self.beacon.outside.link_up && !link_up {
+            self.own.add(Counter::OutsideLinkLost, 1);
+        }
+        self.beacon.outside.link_up = link_up;
+        Ok(())
+    }
+
+    /// Moves entries from the ring to the sender while it has room; the ring is the longer queue.
+    fn read_ring(&mut self) -> bool {
+        let mut entry = [0; CROSSING_BYTES_MAX];
+        let mut any = false;
+        while self.sender.has_room() {
+            match self.reader.read(&mut entry) {
+                None => break,
+                Some(Read::Entry(length)) => self.take(&entry[..length]),
+                Some(Read::Overrun(entries)) => self.own.add(Counter::RingOverrun, entries),
+                Some(Read::Malformed) => self.own.add(Counter::RingMalformed, 1),
+            }
+            any = true;
+        }
+        any
+    }
+
+    fn take(&mut self, entry: &[u8]) {
+        match Crossing::decode(entry) {
+            Ok(Crossing::Message(message)) => {
+                if self.sender.push(message).is_err() {
+                    self.own.add(Counter::RingMalformed, 1);
+                }
+            }
+            Ok(Crossing::Counters(counters)) => self.inside = counters,
+            Err(_) => self.own.add(Counter::RingMalformed, 1),
+        }
+    }
+
+    fn make_beacon(&mut self, now: Now) {
+        if now.uptime_us < self.beacon_at_us {
+            return;
+        }
+        self.beacon_at_us = now.uptime_us + BEACON_US;
+        let sent = self.card.counters();
+        self.own.set(Counter::OutsideFramesSent, sent.frames_sent);
+        self.own.set(Counter::OutsideTransmitFull, sent.ring_full);
+        let mut counters = self.inside.clone();
+        counters.merge(&self.own);
+        counters.merge(self.sender.counters());
+        self.beacon.counters = counters;
+        self.beacon.uptime_us = now.uptime_us;
+        self.beacon.clock_us = now.clock_us;
+        self.sender.set_beacon(&self.beacon);
+    }
+
+    /// Hands frames to the card until the pace or the card says stop. Without a link they wait.
+    fn send(&mut self, now: Now) -> bool {
+        let mut any = false;
+        while self.beacon.outside.link_up {
+            if self.leaving.sent_to == self.destinations.len() || self.leaving.length == 0 {
+                let Some(length) = self.sender.poll_transmit(now.uptime_us, &mut self.leaving.bytes) else {
+                    break;
+                };
+                self.leaving.length = length;
+                self.leaving.sent_to = 0;
+            }
+            if !self.send_copies() {
+                break;
+            }
+            any = true;
+        }
+        any
+    }
+
+    /// Sends the leaving frame to the destinations that do not have it; false if the card is full.
+    fn send_copies(&mut self) -> bool {
+        let mut buffer = [0; ETHERNET_BYTES_MAX];
+        for destination in self.destinations.iter().skip(self.leaving.sent_to) {
+            let payload = &self.leaving.bytes[..self.leaving.length];
+            // A frame always fits its buffer and the card: both are sized for FRAME_BYTES_MAX.
+            if let Ok(frame) = destination.emit(payload, &mut buffer)
+                && self.card.transmit(frame) == Err(TransmitError::RingFull)
+            {
+                return false;
+            }
+            self.leaving.sent_to += 1;
+        }
+        true
+    }
+}
+
+fn sender_config(config: &Config) -> Result<SenderConfig, Fatal> {
+    let link = &config.link;
+    let geometry = Geometry::new(link.data_shards, link.parity_shards)
+        .map_err(|_| ConfigError::Value("the link's shards are no valid code"))?;
+    Ok(SenderConfig {
+        diode: DiodeId(config.diode.id),
+        geometry,
+        latency_us_max: u64::from(link.latency_ms_max) * 1000,
+        rate_bytes_per_s: link.rate_bytes_per_s,
+        burst_bytes: u64::from(link.burst_bytes),
+        copies: config.outside.destinations.len() as u64,
+        queue_bytes_max: QUEUE_BYTES_MAX,
+    })
+}
+
+fn destinations(config: &Config, source_mac: [u8; 6]) -> Vec<UdpFrame> {
+    let outside = &config.outside;
+    let frame = |to: &noreturn_image_format::config::Destination| UdpFrame {
+        source_mac,
+        destination_mac: to.mac,
+        source_address: outside.source_address,
+        destination_address: to.address,
+        source_port: outside.source_port,
+        destination_port: to.port,
+    };
+    outside.destinations.iter().map(frame).collect()
+}
+
+fn card_state(card: &OutsideCard, firmware: FirmwareState) -> CardState {
+    CardState {
+        model: match card.model() {
+            CardModel::IntelE1000e => noreturn_wire::CardModel::IntelE1000e,
+            CardModel::VirtioNet => noreturn_wire::CardModel::VirtioNet,
+        },
+        link_up: card.link_up(),
+        firmware_left_receiver_on: firmware.receiver_on,
+        firmware_frames_received: firmware.frames_received,
+    }
+}
