@@ -1,0 +1,80 @@
+//! A configuration in words, for the person who is about to trust it. The key is never shown.
+
+use std::fmt;
+
+use noreturn_image_format::Config;
+use noreturn_image_format::config::modbus::{Device, Read};
+use noreturn_image_format::config::{Destination, Source};
+
+/// Shows a configuration, a few words a line.
+#[derive(Clone, Copy, Debug)]
+pub struct Summary<'a>(
+    /// What to show.
+    pub &'a Config,
+);
+
+impl fmt::Display for Summary<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Config { diode, inside, outside, link, devices, sources } = self.0;
+        writeln!(f, "diode    {} \"{}\"", diode.id, diode.name)?;
+        write!(f, "inside   card {}, address {}/{}", inside.card, inside.address, inside.prefix)?;
+        match inside.gateway {
+            Some(gateway) => writeln!(f, ", gateway {gateway}")?,
+            None => writeln!(f, ", no gateway")?,
+        }
+        writeln!(
+            f,
+            "outside  card {}, from {}:{}",
+            outside.card, outside.source_address, outside.source_port
+        )?;
+        outside.destinations.iter().try_for_each(|destination| write_destination(f, destination))?;
+        writeln!(
+            f,
+            "link     {} data and {} parity shards, {} ms at most, {} bytes/s in bursts of {}, names every {} ms",
+            link.data_shards,
+            link.parity_shards,
+            link.latency_ms_max,
+            link.rate_bytes_per_s,
+            link.burst_bytes,
+            link.announce_period_ms
+        )?;
+        writeln!(f, "plant    {} devices, {} tags", devices.len(), sources.len())?;
+        devices.iter().try_for_each(|device| write_device(f, device, sources))
+    }
+}
+
+fn write_destination(f: &mut fmt::Formatter<'_>, destination: &Destination) -> fmt::Result {
+    let mac = destination.mac.map(|byte| format!("{byte:02x}")).join(":");
+    writeln!(f, "         to {}:{} at {mac}", destination.address, destination.port)
+}
+
+fn write_device(f: &mut fmt::Formatter<'_>, device: &Device, sources: &[Source]) -> fmt::Result {
+    writeln!(
+        f,
+        "modbus   \"{}\" at {}:{}, unit {}, timeout {} ms, backoff {} to {} ms",
+        device.name,
+        device.address,
+        device.port,
+        device.unit,
+        device.timeout_ms,
+        device.backoff_ms_min,
+        device.backoff_ms_max
+    )?;
+    device.reads.iter().try_for_each(|read| write_read(f, read, sources))
+}
+
+fn write_read(f: &mut fmt::Formatter<'_>, read: &Read, sources: &[Source]) -> fmt::Result {
+    let last = u32::from(read.address) + u32::from(read.count) - 1;
+    let function = read.function as u8;
+    writeln!(f, "         function {function}, {} to {last}, every {} ms:", read.address, read.period_ms)?;
+    for point in &read.points {
+        let Some(source) = sources.get(point.source as usize) else { continue };
+        let address = u32::from(read.address) + u32::from(point.offset);
+        write!(f, "           {address:5} {} = {:?}", source.name, point.encoding)?;
+        if point.scale != 1.0 {
+            write!(f, " * {}", point.scale)?;
+        }
+        writeln!(f, "{}{}", if source.unit.is_empty() { "" } else { " " }, source.unit)?;
+    }
+    Ok(())
+}
