@@ -384,6 +384,24 @@ fn an_exception_spoils_one_read_and_keeps_the_connection() {
 }
 
 #[test]
+fn the_same_fault_after_a_good_reply_is_news() {
+    let mut bench = Bench::asked();
+    for (ms, transaction) in [(0, 1), (200, 5)] {
+        bench.at(ms);
+        bench.bytes(&exception(transaction, 4, 6));
+        bench.poll();
+        bench.bytes(&reply(transaction + 1, 1, &[1]));
+        let fault = Fault::Exception(6);
+        assert_eq!(bench.news().get(..2), Some(&[bad(LEVEL, fault), bad(FLOW, fault)][..]));
+        bench.at(ms + 100);
+        bench.bytes(&reply(transaction + 2, 4, &REGISTERS_REPLY));
+        bench.poll();
+        bench.bytes(&reply(transaction + 3, 1, &[1]));
+        assert_eq!(bench.news(), [registers().to_vec(), vec![good(PUMP, Value::Bool(true))]].concat());
+    }
+}
+
+#[test]
 fn short_and_wrong_replies_cost_the_connection() {
     let short = reply(1, 4, &REGISTERS_REPLY[..4]);
     let wrong = reply(1, 3, &REGISTERS_REPLY);
