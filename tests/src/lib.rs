@@ -1,4 +1,19 @@
-//! Harness of the end-to-end tests: the real peers of the box.
+//! Harness of the end-to-end tests and of the demo: the box in QEMU, and real peers on both sides of it.
 #![forbid(unsafe_code)]
 
+pub mod broker;
+pub mod card;
+pub mod counting;
+pub mod example;
+pub mod machine;
+pub mod modbus;
+pub mod network;
 pub mod plant;
+pub mod ports;
+pub mod process;
+pub mod random;
+pub mod receiver;
+pub mod repository;
+pub mod site;
+pub mod wire;
+pub mod world;

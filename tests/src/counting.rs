@@ -1,0 +1,62 @@
+//! A Modbus TCP device whose every register pair holds how many requests it has answered, so that a
+//! value tells which reply it came from.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::Result;
+
+/// A device that counts; it ends with the process.
+#[derive(Debug)]
+pub struct CountingDevice {
+    connections: Arc<AtomicUsize>,
+}
+
+const REQUEST_BYTES: usize = 12;
+
+impl CountingDevice {
+    /// Starts the device on `port` of the loopback interface.
+    ///
+    /// # Errors
+    /// If the port is taken.
+    pub fn start(port: u16) -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        let connections = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&connections);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                counted.fetch_add(1, Ordering::Relaxed);
+                std::thread::spawn(move || serve(stream));
+            }
+        });
+        Ok(Self { connections })
+    }
+
+    /// Connections so far.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+}
+
+/// Answers every read of registers, whatever is asked, until the connection ends.
+fn serve(mut stream: TcpStream) {
+    let mut request = [0; REQUEST_BYTES];
+    let mut count = 0_u32;
+    while stream.read_exact(&mut request).is_ok() {
+        let registers = u16::from_be_bytes([request[10], request[11]]).min(124);
+        let bytes = u8::try_from(registers * 2).unwrap_or(u8::MAX);
+        let mut reply = request[..4].to_vec();
+        reply.extend((u16::from(bytes) + 3).to_be_bytes());
+        reply.extend([request[6], request[7], bytes]);
+        for _ in 0..registers / 2 {
+            reply.extend(count.to_be_bytes());
+        }
+        count += 1;
+        if stream.write_all(&reply).is_err() {
+            break;
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The box: a virtual machine of QEMU that boots an image from read-only USB media.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use crate::card::Card;
+use crate::process::{Process, wait_for, wait_for_text};
+
+const FIRMWARE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+
+/// What is on the outside wire.
+#[derive(Clone, Copy, Debug)]
+pub enum OutsideWire {
+    /// QEMU's user network: UDP to 10.0.2.2 arrives at the host's 127.0.0.1.
+    User,
+    /// Bare Ethernet frames, one in each UDP datagram, both ways.
+    Frames {
+        /// Where QEMU listens for frames towards the card.
+        card: SocketAddr,
+        /// Where frames from the card go.
+        wire: SocketAddr,
+    },
+}
+
+/// How to run a box.
+#[derive(Clone, Debug)]
+pub struct Machine<'a> {
+    /// The medium.
+    pub image: &'a Path,
+    /// Folder for the serial log and the monitor's socket.
+    pub folder: &'a Path,
+    /// Model of the inside card.
+    pub inside: Card,
+    /// Model of the outside card.
+    pub outside: Card,
+    /// The outside wire.
+    pub wire: OutsideWire,
+}
+
+/// A box that runs.
+#[derive(Debug)]
+pub struct Running {
+    process: Process,
+    /// What it says on its serial port.
+    pub serial: PathBuf,
+    monitor: PathBuf,
+}
+
+impl Machine<'_> {
+    /// Switches the box on.
+    ///
+    /// # Errors
+    /// If QEMU cannot be started.
+    pub fn start(&self) -> Result<Running> {
+        let serial = self.folder.join("serial.log");
+        let monitor = self.folder.join("monitor");
+        let mut qemu = Command::new("qemu-system-x86_64");
+        qemu.args([
+            "-nodefaults",
+            "-display",
+            "none",
+            "-M",
+            "q35",
+            "-accel",
+            "tcg",
+            "-cpu",
+            "max",
+            "-m",
+            "256",
+        ]);
+        qemu.args(["-drive", &format!("if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE}")]);
+        qemu.args(["-device", "qemu-xhci,addr=0x4"]);
+        qemu.arg("-drive")
+            .arg(format!("if=none,id=stick,format=raw,readonly=on,file={}", self.image.display()));
+        qemu.args(["-device", "usb-storage,drive=stick"]);
+        qemu.args(["-netdev", "user,id=inside,net=10.1.0.0/24,host=10.1.0.1"]);
+        qemu.args(["-device", &format!("{},netdev=inside,addr=0x2", self.inside.qemu_device())]);
+        qemu.args(["-netdev", &self.outside_netdev()]);
+        qemu.args(["-device", &format!("{},netdev=outside,addr=0x3", self.outside.qemu_device())]);
+        qemu.arg("-serial").arg(format!("file:{}", serial.display()));
+        qemu.arg("-qmp").arg(format!("unix:{},server=on,wait=off", monitor.display()));
+        qemu.stdin(Stdio::null()).stdout(Stdio::null());
+        let process = Process::start("QEMU", &mut qemu)?;
+        Ok(Running { process, serial, monitor })
+    }
+
+    fn outside_netdev(&self) -> String {
+        match self.wire {
+            OutsideWire::User => "user,id=outside,net=10.0.2.0/24,host=10.0.2.2".to_owned(),
+            OutsideWire::Frames { card, wire } => format!(
+                "dgram,id=outside,local.type=inet,local.host={},local.port={},\
+                 remote.type=inet,remote.host={},remote.port={}",
+                card.ip(),
+                card.port(),
+                wire.ip(),
+                wire.port()
+            ),
+        }
+    }
+}
+
+impl Running {
+    /// Waits until the box has said `text` on its serial port; all that it has said.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn wait_for_serial(&mut self, text: &str) -> Result<String> {
+        self.process.check_running()?;
+        wait_for_text(&self.serial, text)
+    }
+
+    /// Fails if QEMU has ended.
+    ///
+    /// # Errors
+    /// With the exit status.
+    pub fn check_running(&mut self) -> Result<()> {
+        self.process.check_running()
+    }
+
+    /// Reads the 32-bit register at `offset` of a PCI function's first memory window, from outside the machine.
+    ///
+    /// # Errors
+    /// If the monitor does not answer as expected.
+    pub fn read_register(&self, pci_slot: u32, offset: u64) -> Result<u32> {
+        let devices = self.monitor_command("info pci")?;
+        let base = memory_window(&devices, pci_slot).context("no memory window in `info pci`")?;
+        let answer = self.monitor_command(&format!("xp /1wx {:#x}", base + offset))?;
+        let word = answer.trim().rsplit(' ').next().and_then(|word| word.strip_prefix("0x"));
+        let word = word.with_context(|| format!("unexpected answer of xp: {answer:?}"))?;
+        Ok(u32::from_str_radix(word, 16)?)
+    }
+
+    /// A command of QEMU's monitor for people, and its answer.
+    ///
+    /// # Errors
+    /// If the monitor cannot be reached or refuses.
+    pub fn monitor_command(&self, line: &str) -> Result<String> {
+        let stream = wait_for("QEMU's monitor", || Ok(UnixStream::connect(&self.monitor).ok()))?;
+        let mut reader = BufReader::new(stream.try_clone()?);
+        let mut writer = stream;
+        next_answer(&mut reader)?;
+        ask(&mut writer, &mut reader, &json!({"execute": "qmp_capabilities"}))?;
+        let command = json!({"execute": "human-monitor-command", "arguments": {"command-line": line}});
+        let answer = ask(&mut writer, &mut reader, &command)?;
+        answer.as_str().map(str::to_owned).context("the monitor's answer is no text")
+    }
+}
+
+fn ask(writer: &mut impl Write, reader: &mut impl BufRead, command: &Value) -> Result<Value> {
+    writeln!(writer, "{command}")?;
+    loop {
+        let answer = next_answer(reader)?;
+        if let Some(value) = answer.get("return") {
+            return Ok(value.clone());
+        }
+        if answer.get("error").is_some() {
+            bail!("QEMU refuses {command}: {answer}");
+        }
+    }
+}
+
+fn next_answer(reader: &mut impl BufRead) -> Result<Value> {
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    serde_json::from_str(&line).with_context(|| format!("no JSON from QEMU: {line:?}"))
+}
+
+/// The first memory base address register of the function in `slot` of bus 0.
+fn memory_window(info_pci: &str, slot: u32) -> Option<u64> {
+    let start = info_pci.find(&format!("Bus  0, device   {slot}, function 0"))?;
+    let function = &info_pci[start..];
+    let window = function.split("BAR0:").nth(1)?.split(" at 0x").nth(1)?;
+    let digits: String = window.chars().take_while(char::is_ascii_hexdigit).collect();
+    u64::from_str_radix(&digits, 16).ok()
+}

@@ -1,0 +1,88 @@
+//! Site files for tests and the demo, and the images that are made of them.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::card::{INSIDE_PCI, OUTSIDE_PCI};
+use crate::network::{
+    INSIDE_ADDRESS, OUTSIDE_ADDRESS, OUTSIDE_PORT, PLANT_ADDRESS, RECEIVER_ADDRESS, RECEIVER_MAC,
+};
+use crate::repository;
+
+/// Number of the diode in every site here.
+pub const DIODE_ID: u32 = 7;
+/// Name of the diode in every site here.
+pub const DIODE_NAME: &str = "waterworks";
+/// Key of the diode in every test; the demo's is random.
+pub const TEST_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
+/// What differs from site to site.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// UDP port of the receiver.
+    pub receiver_port: u16,
+    /// The devices, as TOML.
+    pub modbus: String,
+}
+
+/// One `[[modbus]]` table, to which points are added; `timing` is lines of it, or nothing.
+#[must_use]
+pub fn device(name: &str, port: u16, unit: u8, timing: &str) -> String {
+    format!("\n[[modbus]]\nname = \"{name}\"\naddress = \"{PLANT_ADDRESS}:{port}\"\nunit = {unit}\n{timing}")
+}
+
+impl Site {
+    /// The site file's text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mac = RECEIVER_MAC.map(|byte| format!("{byte:02x}")).join(":");
+        let mut text = format!(
+            "[diode]\nid = {DIODE_ID}\nname = \"{DIODE_NAME}\"\nkey_file = \"diode.key\"\n\n\
+             [inside]\ncard = \"{INSIDE_PCI}\"\naddress = \"{INSIDE_ADDRESS}\"\n\n\
+             [outside]\ncard = \"{OUTSIDE_PCI}\"\nsource = \"{OUTSIDE_ADDRESS}:{OUTSIDE_PORT}\"\n\n\
+             [[outside.destination]]\nmac = \"{mac}\"\n"
+        );
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "address = \"{RECEIVER_ADDRESS}:{}\"", self.receiver_port);
+        text + &self.modbus
+    }
+
+    /// Writes `site.toml` and a key, if there is none yet, into `folder`, and builds `diode.img` there.
+    ///
+    /// # Errors
+    /// If the image cannot be built, with what the builder said.
+    pub fn build(&self, folder: &Path) -> Result<Image> {
+        let site = folder.join("site.toml");
+        fs::write(&site, self.text())?;
+        let key = folder.join("diode.key");
+        if !key.exists() {
+            fs::write(&key, format!("{TEST_KEY}\n"))?;
+        }
+        let path = folder.join("diode.img");
+        let mut builder = Command::new(repository::built("dist/diode-image")?);
+        builder.arg("build").arg("--site").arg(&site).arg("--output").arg(&path);
+        builder.arg("--loader").arg(repository::loader()?).arg("--kernel").arg(repository::kernel()?);
+        let output = builder.output().context("starting diode-image")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "diode-image build failed: {said}");
+        let digests = String::from_utf8_lossy(&output.stdout);
+        let sha256 =
+            digests.split_whitespace().rfind(|word| word.len() == 64).context("no digest printed")?;
+        Ok(Image { path, sha256: sha256.to_owned(), key })
+    }
+}
+
+/// A bootable medium.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// The file.
+    pub path: PathBuf,
+    /// SHA-256 of the whole file, as the builder printed it.
+    pub sha256: String,
+    /// Key of the diode inside.
+    pub key: PathBuf,
+}

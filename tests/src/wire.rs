@@ -1,0 +1,161 @@
+//! The outside wire: takes every Ethernet frame that the box sends, checks that it is one of the diode's,
+//! and passes its payload on to the receiver, over a network as bad as it is told to be.
+
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::network::diode_payload;
+use crate::random::Random;
+
+/// Faults in payloads of a thousand.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// Seed of everything that goes wrong.
+    pub seed: u64,
+    /// Never arrive.
+    pub lost: u64,
+    /// Arrive after the next few.
+    pub reordered: u64,
+    /// Arrive twice.
+    pub duplicated: u64,
+    /// Arrive with a flipped bit.
+    pub corrupted: u64,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    frames: AtomicU64,
+    faults: AtomicU64,
+    stop: AtomicBool,
+    /// Frames that no diode sends.
+    foreign: Mutex<Vec<String>>,
+}
+
+/// The wire, in a thread of its own.
+#[derive(Debug)]
+pub struct Wire {
+    /// Where the box's frames must go.
+    pub address: SocketAddr,
+    socket: UdpSocket,
+    seen: Arc<Seen>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Wire {
+    /// Lays a wire to the receiver at 127.0.0.1:`receiver_port`.
+    ///
+    /// # Errors
+    /// If there is no socket to be had.
+    pub fn lay(receiver_port: u16, faults: Faults) -> Result<Self> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        socket.set_read_timeout(Some(Duration::from_millis(50)))?;
+        let address = socket.local_addr()?;
+        let seen = Arc::new(Seen::default());
+        let (ours, theirs) = (Arc::clone(&seen), socket.try_clone()?);
+        let thread = std::thread::spawn(move || carry(&theirs, receiver_port, faults, &ours));
+        Ok(Self { address, socket, seen, thread: Some(thread) })
+    }
+
+    /// Throws an Ethernet frame at the card that listens at `card`.
+    ///
+    /// # Errors
+    /// If it cannot be sent.
+    pub fn throw(&self, card: SocketAddr, frame: &[u8]) -> Result<()> {
+        self.socket.send_to(frame, card)?;
+        Ok(())
+    }
+
+    /// Frames that the box has sent.
+    #[must_use]
+    pub fn frames(&self) -> u64 {
+        self.seen.frames.load(Ordering::Relaxed)
+    }
+
+    /// Things that went wrong on purpose.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.seen.faults.load(Ordering::Relaxed)
+    }
+
+    /// Frames that were none of the diode's: there must never be any.
+    #[must_use]
+    pub fn foreign(&self) -> Vec<String> {
+        self.seen.foreign.lock().map(|foreign| foreign.clone()).unwrap_or_default()
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        self.seen.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been printed already.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn carry(socket: &UdpSocket, receiver_port: u16, faults: Faults, seen: &Seen) {
+    let mut random = Random(faults.seed);
+    let mut late: Option<(Vec<u8>, u64)> = None;
+    let mut buffer = [0; 2048];
+    while !seen.stop.load(Ordering::Relaxed) {
+        let Ok((length, _)) = socket.recv_from(&mut buffer) else { continue };
+        seen.frames.fetch_add(1, Ordering::Relaxed);
+        let payload = match diode_payload(&buffer[..length], receiver_port) {
+            Ok(payload) => payload.to_vec(),
+            Err(what) => {
+                if let Ok(mut foreign) = seen.foreign.lock() {
+                    foreign.push(what);
+                }
+                continue;
+            }
+        };
+        for payload in disturb(payload, faults, &mut random, &mut late, seen) {
+            // A receiver that is down is a fault of the network like any other.
+            let _ = socket.send_to(&payload, (Ipv4Addr::LOCALHOST, receiver_port));
+        }
+    }
+}
+
+/// What arrives, now that one more payload was sent.
+fn disturb(
+    mut payload: Vec<u8>,
+    faults: Faults,
+    random: &mut Random,
+    late: &mut Option<(Vec<u8>, u64)>,
+    seen: &Seen,
+) -> Vec<Vec<u8>> {
+    let mut arrives = Vec::new();
+    let fault = || seen.faults.fetch_add(1, Ordering::Relaxed);
+    if random.chance(faults.lost) {
+        fault();
+    } else if late.is_none() && random.chance(faults.reordered) {
+        fault();
+        *late = Some((payload, 1 + random.below(8)));
+    } else {
+        if random.chance(faults.corrupted) {
+            fault();
+            let at = usize::try_from(random.below(payload.len() as u64)).unwrap_or(0);
+            payload[at] ^= 1 << random.below(8);
+        }
+        if random.chance(faults.duplicated) {
+            fault();
+            arrives.push(payload.clone());
+        }
+        arrives.push(payload);
+    }
+    *late = match late.take() {
+        Some((payload, 0)) => {
+            arrives.push(payload);
+            None
+        }
+        Some((payload, wait)) => Some((payload, wait - 1)),
+        None => None,
+    };
+    arrives
+}

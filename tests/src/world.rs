@@ -1,0 +1,166 @@
+//! A whole site: image, box, wire, receiver and, where wanted, a broker.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::broker::Broker;
+use crate::card::Card;
+use crate::machine::{Machine, OutsideWire, Running};
+use crate::ports::{free_udp, loopback};
+use crate::process::wait_for;
+use crate::receiver::{ReceiverSettings, RunningReceiver};
+use crate::site::{Image, Site};
+use crate::wire::{Faults, Wire};
+
+/// What a test wants of its site.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Model of the inside card.
+    pub inside: Card,
+    /// Model of the outside card.
+    pub outside: Card,
+    /// What goes wrong on the outside wire.
+    pub faults: Faults,
+    /// Whether there is a broker.
+    pub broker: bool,
+    /// The devices, as TOML.
+    pub modbus: String,
+}
+
+/// A site that runs. Parts end in this order.
+#[derive(Debug)]
+pub struct World {
+    /// The box.
+    pub machine: Running,
+    /// The wire that it sends to.
+    pub wire: Wire,
+    /// Where QEMU takes frames towards the outside card.
+    pub card: std::net::SocketAddr,
+    /// The receiver.
+    pub receiver: RunningReceiver,
+    /// The broker.
+    pub broker: Option<Broker>,
+    /// What the box booted from.
+    pub image: Image,
+    /// Files of all parts.
+    pub folder: TempDir,
+}
+
+impl World {
+    /// Builds the image and starts everything; the box is booting when this returns.
+    ///
+    /// # Errors
+    /// If any part does not start.
+    pub fn start(plan: &Plan) -> Result<Self> {
+        let folder = TempDir::new()?;
+        let receiver_port = free_udp()?;
+        let image = Site { receiver_port, modbus: plan.modbus.clone() }.build(folder.path())?;
+        let broker = if plan.broker { Some(Broker::start(folder.path())?) } else { None };
+        let settings = ReceiverSettings {
+            port: receiver_port,
+            broker: broker.as_ref().map(|broker| broker.port),
+            image: &image,
+            live: false,
+        };
+        let receiver = RunningReceiver::start(folder.path(), &settings)?;
+        let wire = Wire::lay(receiver_port, plan.faults)?;
+        let card = loopback(free_udp()?);
+        let machine = Machine {
+            image: &image.path,
+            folder: folder.path(),
+            inside: plan.inside,
+            outside: plan.outside,
+            wire: OutsideWire::Frames { card, wire: wire.address },
+        };
+        let machine = machine.start()?;
+        Ok(Self { machine, wire, card, receiver, broker, image, folder })
+    }
+
+    /// Folder of all files.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Waits until the receiver has delivered `records` records in all.
+    ///
+    /// # Errors
+    /// If it does not come to that, with what the box said.
+    pub fn wait_for_records(&mut self, records: u64) -> Result<()> {
+        let start = Instant::now();
+        let waited = wait_for(&format!("{records} records"), || {
+            self.machine.check_running()?;
+            self.receiver.check_running()?;
+            let summary = self.receiver.summary()?;
+            Ok((summary["records"].as_u64() >= Some(records)).then_some(()))
+        });
+        let said = std::fs::read_to_string(&self.machine.serial).unwrap_or_default();
+        waited.with_context(|| format!("after {:?}; the box said:\n{said}", start.elapsed()))
+    }
+
+    /// Fails if the box has sent anything that is not a frame of the diode's.
+    ///
+    /// # Errors
+    /// With the first such frames.
+    pub fn check_wire(&self) -> Result<()> {
+        let foreign = self.wire.foreign();
+        ensure!(
+            foreign.is_empty(),
+            "on the outside wire were {} other frames: {:?}",
+            foreign.len(),
+            &foreign[..1]
+        );
+        Ok(())
+    }
+}
+
+/// What a receiver has to say of one tag: its records and gaps, by sequence number.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// Sequence numbers and values of records, as they were delivered.
+    pub records: Vec<(u64, Value)>,
+    /// First and last missing sequence numbers, as they were reported.
+    pub gaps: Vec<(u64, u64)>,
+}
+
+/// The accounts of all tags in a receiver's JSON Lines.
+#[must_use]
+pub fn accounts(lines: &[Value]) -> std::collections::BTreeMap<String, Account> {
+    let mut accounts = std::collections::BTreeMap::<String, Account>::new();
+    for line in lines {
+        let Some(tag) = line["tag"].as_str() else { continue };
+        let account = accounts.entry(tag.to_owned()).or_default();
+        match (
+            line["kind"].as_str(),
+            line["sequence"].as_u64(),
+            line["first"].as_u64(),
+            line["last"].as_u64(),
+        ) {
+            (Some("record"), Some(sequence), ..) => account.records.push((sequence, line["value"].clone())),
+            (Some("gap"), _, Some(first), Some(last)) => account.gaps.push((first, last)),
+            _ => {}
+        }
+    }
+    accounts
+}
+
+impl Account {
+    /// Fails unless every sequence number from 0 on was delivered once, in order, or is in one gap.
+    ///
+    /// # Errors
+    /// Names the first number that breaks the promise.
+    pub fn check(&self) -> Result<()> {
+        let mut numbers: Vec<u64> = self.gaps.iter().flat_map(|&(first, last)| first..=last).collect();
+        let delivered: Vec<u64> = self.records.iter().map(|(sequence, _)| *sequence).collect();
+        ensure!(delivered.is_sorted_by(|a, b| a < b), "records out of order or twice: {delivered:?}");
+        numbers.extend(delivered);
+        numbers.sort_unstable();
+        let wrong = (0..).zip(&numbers).find(|(expected, found)| expected != *found);
+        ensure!(wrong.is_none(), "expected number and found number: {wrong:?}");
+        Ok(())
+    }
+}
