@@ -1,0 +1,127 @@
+# shellcheck shell=bash
+# What each command needs from the machine. On Debian, with the right to do so, what is missing is installed;
+# otherwise it is named. When nothing is missing, nothing is asked of any package manager.
+# The groups below are read by name.
+# shellcheck disable=SC2034
+
+# shellcheck source=scripts/lib/toolchain.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/toolchain.sh"
+
+# A need is "PROBE|DEBIAN PACKAGES|WHY"; a probe is command:NAME, file:PATH or function:NAME.
+readonly needs_host=(
+    'command:cc|gcc libc6-dev|to link programs for this machine'
+    'function:use_host_toolchain|rustc-web cargo-web|to build Rust; a rustup toolchain that is new enough does as well'
+)
+readonly needs_image=(
+    'function:image_toolchain_exists|rustc-web cargo-web rust-web-src|to build for bare metal, which takes the sources of the standard library'
+    'function:image_linker_exists|lld|to link the kernel and the loader'
+)
+readonly needs_run=(
+    'command:qemu-system-x86_64|qemu-system-x86|to boot the image'
+    'file:/usr/share/OVMF/OVMF_CODE_4M.fd|ovmf|UEFI firmware for the virtual machine'
+)
+readonly needs_test=(
+    'command:mosquitto|mosquitto|an MQTT broker for the receiver to publish to'
+    'command:mosquitto_sub|mosquitto-clients|to read what the receiver published'
+    'command:sgdisk|gdisk|to judge the partition table'
+    'command:fsck.fat|dosfstools|to judge the file system'
+    'function:python_venv_exists|python3 python3-venv|for independent Modbus peers'
+    'command:ip|iproute2|for networks of the tests'"'"' own'
+    'command:shellcheck|shellcheck|to check the scripts'
+)
+readonly needs_lint=(
+    'function:rustfmt_exists|rustfmt-web|to check how the code is laid out'
+    'function:clippy_exists|rust-web-clippy|to check the code'
+    'function:image_clippy_exists|rust-web-clippy|to check the code of the kernel'
+)
+
+# set_up GROUP...: makes sure that everything in these groups is there, or ends the script.
+set_up() {
+    local missing
+    missing=$(missing_needs "$@")
+    if [[ -z $missing ]]; then
+        return
+    fi
+    say "Missing on this machine:"
+    while IFS='|' read -r probe packages why; do
+        say "  ${probe#*:}: $why (Debian: $packages)"
+    done <<<"$missing"
+    local packages
+    read -ra packages <<<"$(cut -d '|' -f 2 <<<"$missing" | tr ' ' '\n' | sort -u | tr '\n' ' ')"
+    install_packages "${packages[@]}"
+    missing=$(missing_needs "$@")
+    [[ -z $missing ]] || fail "$exit_unavailable" "still missing after the installation: $missing"
+}
+
+# The needs in these groups whose probes fail, one a line.
+missing_needs() {
+    local group need
+    for group; do
+        local -n needs=needs_$group
+        for need in "${needs[@]}"; do
+            probe_holds "${need%%|*}" || printf '%s\n' "$need"
+        done
+    done
+}
+
+probe_holds() {
+    case $1 in
+        command:*) command -v "${1#*:}" ;;
+        file:*) [[ -e ${1#*:} ]] ;;
+        function:*) "${1#*:}" ;;
+        *) false ;;
+    esac >/dev/null 2>&1
+}
+
+python_venv_exists() {
+    python3 -c 'import ensurepip, venv'
+}
+
+rustfmt_exists() {
+    cargo fmt --version
+}
+
+clippy_exists() {
+    cargo clippy --version
+}
+
+# install_packages PACKAGE...: with apt-get, or tells the person whom and what to ask.
+install_packages() {
+    # --no-remove: a machine with another Rust from Debian must not lose it without being asked.
+    local install=(apt-get install --yes --no-install-recommends --no-remove "$@")
+    if ! command -v apt-get >/dev/null; then
+        fail "$exit_unavailable" "this is not Debian: install the above with this system's own tools, then run it again"
+    fi
+    local rights=()
+    if ((EUID != 0)); then
+        sudo --non-interactive true 2>/dev/null ||
+            fail "$exit_unavailable" "no right to install; ask an administrator to run: apt-get update && ${install[*]}"
+        rights=(sudo --non-interactive)
+    fi
+    say "Installing: $*"
+    quietly "${rights[@]}" apt-get update
+    quietly "${rights[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}"
+}
+
+# quietly COMMAND...: shows what the command says only if it fails.
+quietly() {
+    local output
+    output=$("$@" 2>&1 </dev/null) || {
+        say "$output"
+        fail "$exit_unavailable" "this failed, see above: $*"
+    }
+}
+
+# The Python environment of the tests, in .tools/python: exactly what requirements.txt names.
+set_up_python() {
+    local environment=$root/.tools/python requirements=$root/scripts/lib/requirements.txt
+    if cmp --quiet "$requirements" "$environment/requirements.txt"; then
+        return
+    fi
+    say "Installing Python packages for the tests in .tools/python"
+    rm -rf "$environment"
+    quietly python3 -m venv "$environment"
+    quietly "$environment/bin/pip" install --quiet --disable-pip-version-check --require-hashes \
+        --requirement "$requirements"
+    cp "$requirements" "$environment/requirements.txt"
+}
