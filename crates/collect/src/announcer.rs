@@ -14,13 +14,18 @@ const RUN_MESSAGES: usize = 1 + HEADS_MAX;
 /// A caller that comes late gets at most this many messages at once; the rest of the delay is let go.
 const CATCH_UP_MAX: u64 = 64;
 
-/// Says what every source is called and how far it has counted, spread evenly over a period.
+/// Pause between messages of the first round: names are wanted at once, but not in one burst.
+const FIRST_ROUND_INTERVAL_US: u64 = 500;
+
+/// Says what every source is called and how far it has counted: a first round at once, so that the
+/// first records have names, and then one round in every period, spread evenly.
 #[derive(Debug)]
 pub struct Announcer {
     sources: Vec<Source>,
     interval_us: u64,
     next_at_us: u64,
     next: usize,
+    first_round: bool,
 }
 
 impl Announcer {
@@ -29,7 +34,7 @@ impl Announcer {
     pub fn new(sources: Vec<Source>, period_ms: u32, uptime_us: u64) -> Self {
         let interval_us = u64::from(period_ms) * 1000 / messages(sources.len()).max(1) as u64;
         let next_at_us = if sources.is_empty() { u64::MAX } else { uptime_us };
-        Self { sources, interval_us, next_at_us, next: 0 }
+        Self { sources, interval_us, next_at_us, next: 0, first_round: true }
     }
 
     /// When [`Self::poll`] has something to say next, by [`crate::Now::uptime_us`].
@@ -44,11 +49,17 @@ impl Announcer {
         if uptime_us < self.next_at_us || self.sources.is_empty() {
             return None;
         }
-        let earliest_us = uptime_us.saturating_sub(self.interval_us * (CATCH_UP_MAX - 1));
-        self.next_at_us = self.next_at_us.max(earliest_us).saturating_add(self.interval_us);
+        let interval_us = self.interval_us();
+        let earliest_us = uptime_us.saturating_sub(interval_us * (CATCH_UP_MAX - 1));
+        self.next_at_us = self.next_at_us.max(earliest_us) + interval_us;
         let place = self.next;
         self.next = (place + 1) % messages(self.sources.len());
+        self.first_round &= self.next != 0;
         self.message(place, sequencer)
+    }
+
+    fn interval_us(&self) -> u64 {
+        if self.first_round { self.interval_us.min(FIRST_ROUND_INTERVAL_US) } else { self.interval_us }
     }
 
     fn message(&self, place: usize, sequencer: &Sequencer) -> Option<Message<'_>> {
