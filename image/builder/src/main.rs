@@ -1,2 +1,99 @@
-//! diode-image
-fn main() {}
+//! `diode-image`: builds, checks and inspects images, and makes keys.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use noreturn_image::output::{self, Readers};
+use noreturn_image::{Image, Parts, inspect, key_file, record};
+use noreturn_site::Summary;
+
+/// Builds and inspects the diode's bootable medium. The same inputs always give the same bytes.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Builds an image; the last line printed is its SHA-256
+    Build(Build),
+    /// Says what is wrong with a site file, or what it means
+    Check {
+        /// The site file
+        site: PathBuf,
+    },
+    /// Shows what lies on an image
+    Inspect {
+        /// The image
+        image: PathBuf,
+    },
+    /// Makes a new key file, which diode and receiver share
+    NewKey {
+        /// The file to make; an existing one is never overwritten
+        path: PathBuf,
+    },
+}
+
+#[derive(clap::Args)]
+struct Build {
+    /// The site file
+    #[arg(long)]
+    site: PathBuf,
+    /// The UEFI loader
+    #[arg(long)]
+    loader: PathBuf,
+    /// The kernel, an ELF file
+    #[arg(long)]
+    kernel: PathBuf,
+    /// The image to write
+    #[arg(long)]
+    output: PathBuf,
+    /// Where to write a record of the build
+    #[arg(long)]
+    manifest_json: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Build(arguments) => build(&arguments),
+        Command::Check { site } => check(&site),
+        Command::Inspect { image } => read(&image).and_then(inspect::describe).and_then(|text| print(&text)),
+        Command::NewKey { path } => key_file::create(&path),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("diode-image: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn build(arguments: &Build) -> anyhow::Result<()> {
+    let config = noreturn_site::load(&arguments.site)?;
+    let (loader, kernel) = (read(&arguments.loader)?, read(&arguments.kernel)?);
+    let image = Image::build(&Parts { loader: &loader, kernel: &kernel, config: &config })?;
+    output::write(&arguments.output, &image.bytes, Readers::Owner)?;
+    if let Some(path) = &arguments.manifest_json {
+        output::write(path, record::emit(&image, &config).as_bytes(), Readers::All)?;
+    }
+    print(&format!("{}: {} bytes\n{}\n", arguments.output.display(), image.bytes.len(), image.sha256))
+}
+
+fn check(site: &Path) -> anyhow::Result<()> {
+    print(&Summary(&noreturn_site::load(site)?).to_string())
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("{}: cannot be read", path.display()))
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    Ok(io::stdout().write_all(text.as_bytes())?)
+}

@@ -1,0 +1,38 @@
+//! Files that are whole or not there.
+
+use std::fs::Permissions;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::Context;
+
+/// Who may read a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Readers {
+    /// Only its owner: the file holds a secret.
+    Owner,
+    /// Whoever the process's umask allows.
+    All,
+}
+
+/// Writes `contents` to a temporary file beside `path`, then gives it its name.
+///
+/// # Errors
+/// The folder or the file cannot be written; then `path` is as it was before.
+pub fn write(path: &Path, contents: &[u8], readers: Readers) -> anyhow::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mode = match readers {
+        Readers::Owner => 0o600,
+        Readers::All => 0o666,
+    };
+    let told = || format!("{}: cannot be written", path.display());
+    let mut file = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(folder)
+        .with_context(told)?;
+    file.write_all(contents).with_context(told)?;
+    file.as_file().sync_all().with_context(told)?;
+    file.persist(path).with_context(told)?;
+    Ok(())
+}
