@@ -1,6 +1,7 @@
 //! Harness of the end-to-end tests and of the demo: the box in QEMU, and real peers on both sides of it.
 #![forbid(unsafe_code)]
 
+pub mod bench;
 pub mod broker;
 pub mod card;
 pub mod counting;

@@ -1,0 +1,100 @@
+//! What `./scripts/bench` measures, in groups that are measured together.
+
+mod boot;
+mod fec;
+mod link;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+/// One result.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// Its name, as in the documents.
+    pub name: String,
+    /// The number.
+    pub value: f64,
+    /// What the number counts.
+    pub unit: &'static str,
+    /// The same for others, measured in the same run.
+    pub beside: Vec<(&'static str, f64)>,
+}
+
+impl Figure {
+    fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
+        Self { name: name.into(), value, unit, beside: Vec::new() }
+    }
+
+    /// The line that is printed.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let Self { name, value, unit, beside } = self;
+        let mut line =
+            format!("{{\"figure\": \"{name}\", \"value\": {}, \"unit\": \"{unit}\"", rounded(*value));
+        if !beside.is_empty() {
+            let peers: Vec<String> =
+                beside.iter().map(|(peer, value)| format!("\"{peer}\": {}", rounded(*value))).collect();
+            line += &format!(", \"beside\": {{{}}}", peers.join(", "));
+        }
+        line + "}"
+    }
+}
+
+/// Three significant digits: more would be noise.
+fn rounded(value: f64) -> f64 {
+    if value == 0.0 || value.abs() >= 1000.0 {
+        return value.round();
+    }
+    let scale = 10_f64.powi(2 - value.abs().log10().floor() as i32);
+    (value * scale).round() / scale
+}
+
+/// Figures that are measured together.
+#[derive(Debug)]
+pub struct Group {
+    /// Their names.
+    pub figures: &'static [&'static str],
+    /// Measures them.
+    pub measure: fn() -> Result<Vec<Figure>>,
+}
+
+/// Everything that is measured.
+pub const GROUPS: &[Group] = &[
+    Group { figures: &["loader_bytes", "kernel_bytes", "image_bytes"], measure: boot::sizes },
+    Group {
+        figures: &[
+            "fec_encode_10_4",
+            "fec_decode_10_4",
+            "fec_encode_20_5",
+            "fec_decode_20_5",
+            "fec_encode_32_8",
+            "fec_decode_32_8",
+        ],
+        measure: fec::measure,
+    },
+    Group {
+        figures: &["sender_ns_per_record", "receiver_ns_per_record", "receiver_frames_per_s"],
+        measure: link::measure,
+    },
+    Group { figures: &["loader_to_first_record_ms"], measure: boot::first_record },
+];
+
+/// How long each thing is repeated.
+const MEASURE: Duration = Duration::from_millis(400);
+
+/// Seconds that one `round` takes: the median of five runs.
+fn seconds_per_round(mut round: impl FnMut()) -> f64 {
+    let mut runs: Vec<f64> = (0..5).map(|_| run(&mut round)).collect();
+    runs.sort_by(f64::total_cmp);
+    runs[2]
+}
+
+fn run(round: &mut impl FnMut()) -> f64 {
+    let (start, mut rounds) = (Instant::now(), 0_u32);
+    while start.elapsed() < MEASURE / 5 {
+        round();
+        rounds += 1;
+    }
+    start.elapsed().as_secs_f64() / f64::from(rounds)
+}

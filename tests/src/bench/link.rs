@@ -1,0 +1,100 @@
+//! The protocol itself, without a network: what a record costs either end, on one core.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use anyhow::Result;
+use noreturn_fec::Geometry;
+use noreturn_link::{DiodeKey, Receiver, ReceiverConfig, Sender, SenderConfig};
+use noreturn_wire::frame::FRAME_BYTES_MAX;
+use noreturn_wire::{BootId, DiodeId, Message, Quality, Record, SourceId, Value};
+
+use super::Figure;
+
+const DIODE: DiodeId = DiodeId(1);
+const KEY: DiodeKey = DiodeKey([7; 32]);
+const SOURCES: u32 = 100;
+const RECORDS: u64 = 200_000;
+/// Records that are pushed before the sender is asked for frames: those of one poll.
+const POLL: u64 = 25;
+
+/// Measures sender and receiver, each over the frames of the same records.
+pub(super) fn measure() -> Result<Vec<Figure>> {
+    let messages = messages();
+    let mut sender_s = Vec::new();
+    let mut receiver_s = Vec::new();
+    let mut frames = 0;
+    for _ in 0..5 {
+        let (seconds, sent) = send(&messages)?;
+        sender_s.push(seconds);
+        frames = sent.len();
+        receiver_s.push(receive(&sent));
+    }
+    let (sender_s, receiver_s) = (median(sender_s), median(receiver_s));
+    Ok(vec![
+        Figure::new("sender_ns_per_record", sender_s * 1e9 / RECORDS as f64, "ns"),
+        Figure::new("receiver_ns_per_record", receiver_s * 1e9 / RECORDS as f64, "ns"),
+        Figure::new("receiver_frames_per_s", frames as f64 / receiver_s, "frames/s"),
+    ])
+}
+
+fn median(mut seconds: Vec<f64>) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}
+
+fn messages() -> Vec<Vec<u8>> {
+    let record = |number: u64| Record {
+        source: SourceId((number % u64::from(SOURCES)) as u32),
+        sequence: number / u64::from(SOURCES),
+        acquired_us: 1_700_000_000_000_000 + number * 100,
+        quality: Quality::Good,
+        value: Value::F64(number as f64 * 0.01),
+    };
+    let mut buffer = [0; 128];
+    (0..RECORDS)
+        .map(|number| {
+            Message::Record(record(number)).encode(&mut buffer).map(<[u8]>::to_vec).unwrap_or_default()
+        })
+        .collect()
+}
+
+fn send(messages: &[Vec<u8>]) -> Result<(f64, Vec<Vec<u8>>)> {
+    let config = SenderConfig {
+        diode: DIODE,
+        geometry: Geometry::new(10, 4)?,
+        latency_us_max: 20_000,
+        rate_bytes_per_s: 10_000_000_000,
+        burst_bytes: 1 << 30,
+        copies: 1,
+        queue_bytes_max: 1 << 20,
+    };
+    let mut sender = Sender::new(&config, BootId([3; 16]), &KEY);
+    let mut frames = Vec::new();
+    let mut buffer = [0; FRAME_BYTES_MAX];
+    let start = Instant::now();
+    for (now_us, poll) in (0..).zip(messages.chunks(POLL as usize)) {
+        for message in poll {
+            assert!(sender.push(black_box(message)).is_ok());
+        }
+        while let Some(length) = sender.poll_transmit(now_us * 1000, &mut buffer) {
+            frames.push(buffer[..length].to_vec());
+        }
+    }
+    Ok((start.elapsed().as_secs_f64(), frames))
+}
+
+fn receive(frames: &[Vec<u8>]) -> f64 {
+    let mut receiver = Receiver::new(ReceiverConfig::default(), [(DIODE, KEY)]);
+    let mut records = 0;
+    let start = Instant::now();
+    for frame in frames {
+        assert!(receiver.handle_datagram(black_box(frame), 0).is_ok());
+        while let Some(event) = receiver.poll_event() {
+            records += u64::from(matches!(event.kind, noreturn_link::receiver::EventKind::Record { .. }));
+        }
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    assert_eq!(records, RECORDS, "every record arrives");
+    seconds
+}
