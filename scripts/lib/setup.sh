@@ -20,9 +20,11 @@ readonly needs_run=(
     'command:qemu-system-x86_64|qemu-system-x86|to boot the image'
     'file:/usr/share/OVMF/OVMF_CODE_4M.fd|ovmf|UEFI firmware for the virtual machine'
 )
-readonly needs_test=(
+readonly needs_broker=(
     'command:mosquitto|mosquitto|an MQTT broker for the receiver to publish to'
     'command:mosquitto_sub|mosquitto-clients|to read what the receiver published'
+)
+readonly needs_test=(
     'command:sgdisk|gdisk|to judge the partition table'
     'command:fsck.fat|dosfstools|to judge the file system'
     'function:python_venv_exists|python3 python3-venv|for independent Modbus peers'
