@@ -1,0 +1,39 @@
+//! Judges an image without trusting its builder: it reads partition table, file system and kernel with code of its own.
+//!
+//! [`judge`] is pure and total: whatever the bytes are, it ends with a verdict. Each rule has an id, a file in
+//! `rules`, and a line in `docs/image.md`.
+#![forbid(unsafe_code)]
+
+mod bytes;
+mod elf;
+mod fat;
+mod gpt;
+mod medium;
+mod report;
+mod rules;
+
+use noreturn_image_format::{Config, Sha256Digest};
+
+pub use report::{Finding, Outcome, Report};
+
+use medium::Medium;
+
+/// What the person who asks expects of the image.
+#[derive(Clone, Debug, Default)]
+pub struct Expectations {
+    /// Digest of the whole image.
+    pub image_sha256: Option<Sha256Digest>,
+    /// The configuration that the site file means.
+    pub config: Option<Config>,
+}
+
+/// Judges an image by every rule.
+#[must_use]
+pub fn judge(image: &[u8], expectations: &Expectations) -> Report {
+    let medium = Medium::read(image);
+    let findings = rules::ALL
+        .iter()
+        .map(|rule| Finding { id: rule.id, title: rule.title, outcome: (rule.check)(&medium, expectations) })
+        .collect();
+    Report { image_bytes: image.len() as u64, image_sha256: medium.sha256, findings }
+}
