@@ -1,0 +1,218 @@
+//! The compiled configuration: golden bytes, round trips, every rule, and bytes that nobody vouches for.
+
+use std::net::Ipv4Addr;
+
+use noreturn_image_format::config::modbus::{
+    BITS_MAX, Device, Encoding, Function, Point, REGISTERS_MAX, Read, WordOrder,
+};
+use noreturn_image_format::config::{
+    Destination, Diode, Inside, Link, NAME_BYTES_MAX, Outside, PciAddress, Source, UNIT_BYTES_MAX,
+};
+use noreturn_image_format::{Config, ConfigError, Sha256Digest};
+use proptest::prelude::*;
+
+fn card(device: u8) -> PciAddress {
+    PciAddress { bus: 0, device, function: 0 }
+}
+
+fn read() -> Read {
+    let level = Point { source: 1, offset: 0, encoding: Encoding::F32(WordOrder::LowFirst), scale: 0.5 };
+    let count = Point { source: 2, offset: 2, encoding: Encoding::U16, scale: 1.0 };
+    let points = vec![level, count];
+    Read { function: Function::HoldingRegisters, address: 100, count: 3, period_ms: 1000, points }
+}
+
+fn device() -> Device {
+    Device {
+        name: "plc".into(),
+        address: Ipv4Addr::new(10, 1, 0, 10),
+        port: 502,
+        unit: 1,
+        timeout_ms: 1000,
+        backoff_ms_min: 1000,
+        backoff_ms_max: 30_000,
+        status: 0,
+        reads: vec![read()],
+    }
+}
+
+fn source(name: &str, unit: &str) -> Source {
+    Source { name: name.into(), unit: unit.into() }
+}
+
+fn config() -> Config {
+    let address = Ipv4Addr::new(10, 0, 2, 2);
+    Config {
+        diode: Diode { id: 7, name: "east".into(), key: [0x5a; 32] },
+        inside: Inside { card: card(2), address: Ipv4Addr::new(10, 1, 0, 2), prefix: 24, gateway: None },
+        outside: Outside {
+            card: card(3),
+            source_address: Ipv4Addr::new(10, 0, 2, 15),
+            source_port: 4100,
+            destinations: vec![Destination { mac: [0x52, 0x55, 10, 0, 2, 2], address, port: 4100 }],
+        },
+        link: Link {
+            data_shards: 10,
+            parity_shards: 4,
+            latency_ms_max: 20,
+            rate_bytes_per_s: 2_000_000,
+            burst_bytes: 16_384,
+            announce_period_ms: 5_000,
+        },
+        devices: vec![device()],
+        sources: vec![source("plc/status", ""), source("plc/level", "m"), source("plc/count", "")],
+    }
+}
+
+/// Whoever changes what lies on the medium must change the version in the magic, too.
+#[test]
+fn the_golden_bytes_are_written_and_read() {
+    let bytes = config().encode().unwrap();
+    assert!(bytes.starts_with(b"NRCF\x01\x07\x04east\x5a\x5a"));
+    assert_eq!(bytes.len(), 171);
+    assert_eq!(
+        Sha256Digest::of(&bytes).to_string(),
+        "491da19e05d2b15c4c7cf92c3f56a1af67a735bd495ea8443389105253aaa7b9"
+    );
+    assert_eq!(Config::decode(&bytes), Ok(config()));
+}
+
+#[test]
+fn cuts_and_additions_are_refused() {
+    let bytes = config().encode().unwrap();
+    for length in 0..bytes.len() {
+        assert!(Config::decode(&bytes[..length]).is_err(), "{length}");
+    }
+    assert_eq!(Config::decode(&[&bytes[..], &[0]].concat()), Err(ConfigError::Malformed));
+    assert_eq!(Config::decode(b"NRCF\x02"), Err(ConfigError::Magic));
+}
+
+#[test]
+fn flipped_bits_never_give_what_breaks_a_rule() {
+    let bytes = config().encode().unwrap();
+    for bit in 0..bytes.len() * 8 {
+        let mut damaged = bytes.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        if let Ok(other) = Config::decode(&damaged) {
+            assert!(other.encode().is_ok(), "bit {bit}");
+        }
+    }
+}
+
+/// Whether the configuration with one change is refused with these words, by writer and reader.
+#[track_caller]
+fn assert_refused(change: impl FnOnce(&mut Config), words: &str) {
+    let mut changed = config();
+    change(&mut changed);
+    match changed.encode() {
+        Err(ConfigError::Value(what)) => assert!(what.contains(words), "{what}"),
+        other => panic!("not refused with {words:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn every_rule_of_the_whole_holds() {
+    assert_refused(|c| c.outside.card = c.inside.card, "same PCI function");
+    assert_refused(|c| c.inside.prefix = 0, "prefix length");
+    assert_refused(|c| c.inside.prefix = 31, "prefix length");
+    assert_refused(|c| c.outside.destinations.clear(), "1 to 8 destinations");
+    assert_refused(|c| c.outside.destinations = vec![c.outside.destinations[0]; 9], "1 to 8 destinations");
+    assert_refused(|c| c.link.data_shards = 0, "data shard");
+    assert_refused(|c| (c.link.data_shards, c.link.parity_shards) = (128, 128), "more than 255");
+    assert_refused(|c| c.link.latency_ms_max = 0, "latency");
+    assert_refused(|c| c.link.latency_ms_max = 10_001, "latency");
+    assert_refused(|c| c.link.rate_bytes_per_s = 9_999, "rate");
+    assert_refused(|c| c.link.burst_bytes = 1_513, "burst");
+    assert_refused(|c| c.link.announce_period_ms = 99, "announce period");
+    assert_refused(|c| c.devices = vec![device(); 65], "more than 64 devices");
+    assert_refused(|c| c.sources = vec![source("a", ""); 4097], "more than 4096 tags");
+    assert_refused(|c| c.sources[0].name.clear(), "name or unit");
+    assert_refused(|c| c.sources[0].name = "a".repeat(NAME_BYTES_MAX + 1), "name or unit");
+    assert_refused(|c| c.sources[0].unit = "a".repeat(UNIT_BYTES_MAX + 1), "name or unit");
+}
+
+#[test]
+fn every_rule_of_a_device_holds() {
+    let refuse = |change: fn(&mut Device), words| assert_refused(|c| change(&mut c.devices[0]), words);
+    refuse(|d| d.timeout_ms = 9, "timeout");
+    refuse(|d| d.timeout_ms = 60_001, "timeout");
+    refuse(|d| d.backoff_ms_min = 9, "backoff");
+    refuse(|d| d.backoff_ms_min = d.backoff_ms_max + 1, "backoff");
+    refuse(|d| d.backoff_ms_max = 3_600_001, "backoff");
+    refuse(|d| d.port = 0, "port");
+    refuse(|d| d.status = 3, "status");
+    refuse(|d| d.reads.clear(), "nothing to read");
+}
+
+#[test]
+fn every_rule_of_a_read_holds() {
+    let refuse = |change: fn(&mut Read)| {
+        assert_refused(|c| change(&mut c.devices[0].reads[0]), "does not hold its points")
+    };
+    refuse(|r| r.count = 0);
+    refuse(|r| r.count = 2);
+    refuse(|r| r.count = REGISTERS_MAX + 1);
+    refuse(|r| r.address = 65_534);
+    refuse(|r| r.period_ms = 9);
+    refuse(|r| r.period_ms = 86_400_001);
+    refuse(|r| r.function = Function::Coils);
+    refuse(|r| r.points[1].encoding = Encoding::Bit);
+    refuse(|r| r.points[0].source = 3);
+    refuse(|r| r.points[0].offset = u16::MAX);
+    refuse(|r| r.points[0].scale = f64::NAN);
+    refuse(|r| r.points[0].scale = f64::INFINITY);
+}
+
+#[test]
+fn limits_themselves_are_allowed() {
+    let mut widest = config();
+    let read = &mut widest.devices[0].reads[0];
+    (read.address, read.count) = (u16::MAX - REGISTERS_MAX + 1, REGISTERS_MAX);
+    let point = Point { source: 0, offset: BITS_MAX - 1, encoding: Encoding::Bit, scale: 1.0 };
+    let points = vec![point];
+    let bits = Read { function: Function::Coils, address: 0, count: BITS_MAX, period_ms: 10, points };
+    widest.devices[0].reads.push(bits);
+    (widest.link.data_shards, widest.link.parity_shards) = (255, 0);
+    widest.sources[0].name = "a".repeat(NAME_BYTES_MAX);
+    let bytes = widest.encode().unwrap();
+    assert_eq!(Config::decode(&bytes), Ok(widest));
+}
+
+prop_compose! {
+    fn any_config()(
+        id in any::<u32>(),
+        name in "\\PC{0,30}",
+        key in any::<[u8; 32]>(),
+        gateway in proptest::option::of(any::<[u8; 4]>()),
+        prefix in 1..=30_u8,
+        destinations in proptest::collection::vec((any::<[u8; 6]>(), any::<[u8; 4]>(), any::<u16>()), 1..=8),
+        rate in 10_000..=u64::MAX,
+        devices in 0..=3_usize,
+    ) -> Config {
+        let mut config = config();
+        config.diode = Diode { id, name, key };
+        config.inside.gateway = gateway.map(Ipv4Addr::from);
+        config.inside.prefix = prefix;
+        config.link.rate_bytes_per_s = rate;
+        config.devices = vec![device(); devices];
+        config.outside.destinations = destinations
+            .into_iter()
+            .map(|(mac, address, port)| Destination { mac, address: address.into(), port })
+            .collect();
+        config
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(config in any_config()) {
+        prop_assert_eq!(Config::decode(&config.encode().unwrap()), Ok(config));
+    }
+
+    #[test]
+    fn noise_is_refused_or_keeps_every_rule(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok(config) = Config::decode(&[b"NRCF\x01", &bytes[..]].concat()) {
+            prop_assert!(config.encode().is_ok());
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Digests and the hand-over: what is written is read, and anything else is named.
+
+use noreturn_image_format::{Handover, HandoverError, Sha256Digest};
+use proptest::prelude::*;
+
+fn handover() -> Handover {
+    let image_sha256 = Sha256Digest::of(b"image");
+    Handover {
+        image_sha256,
+        config_sha256: Sha256Digest::of(b"abc"),
+        config_address: 0x20_0000,
+        config_bytes: 166,
+    }
+}
+
+fn parse(text: &str) -> Result<Handover, HandoverError> {
+    Handover::parse(text.split(' '))
+}
+
+#[test]
+fn digests_are_those_of_the_standard() {
+    let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(Sha256Digest::of(b"abc").to_string(), abc);
+    assert_eq!(Sha256Digest::parse(abc), Some(Sha256Digest::of(b"abc")));
+    for wrong in
+        ["", &abc[1..], &format!("{abc}0"), &abc.to_uppercase(), &abc.replace('b', "g"), &"é".repeat(32)]
+    {
+        assert_eq!(Sha256Digest::parse(wrong), None, "{wrong}");
+    }
+}
+
+#[test]
+fn every_argument_must_be_there_and_right() {
+    let text = handover().emit();
+    for name in ["image-sha256", "config-sha256", "config-address", "config-bytes"] {
+        let others: Vec<_> = text.split(' ').filter(|argument| !argument.starts_with(name)).collect();
+        assert_eq!(parse(&others.join(" ")), Err(HandoverError(name)));
+        assert_eq!(parse(&format!("{name}=- {}", others.join(" "))), Err(HandoverError(name)));
+        assert!(HandoverError(name).to_string().contains(name));
+    }
+}
+
+#[test]
+fn other_arguments_are_ignored() {
+    let text = format!("-freq 2400 {} config-bytes-more=1", handover().emit());
+    assert_eq!(parse(&text), Ok(handover()));
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(
+        image in any::<[u8; 32]>(),
+        config in any::<[u8; 32]>(),
+        config_address in any::<u64>(),
+        config_bytes in any::<u64>(),
+    ) {
+        let (image_sha256, config_sha256) = (Sha256Digest(image), Sha256Digest(config));
+        let handover = Handover { image_sha256, config_sha256, config_address, config_bytes };
+        prop_assert_eq!(parse(&handover.emit()), Ok(handover));
+    }
+
+    #[test]
+    fn a_digest_is_read_as_it_is_shown(bytes in any::<[u8; 32]>()) {
+        let digest = Sha256Digest(bytes);
+        prop_assert_eq!(Sha256Digest::parse(&digest.to_string()), Some(digest));
+    }
+}
