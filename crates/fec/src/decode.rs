@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use reed_solomon_erasure::galois_8::{div, mul, mul_slice, mul_slice_xor};
 
 use crate::coefficients::Coefficients;
+use crate::geometry::Geometry;
 
 /// What arrived of one block.
 #[derive(Debug)]
@@ -25,15 +26,42 @@ pub struct NotEnoughShards {
     pub parity: usize,
 }
 
-/// Recovers every missing data shard; each comes back as long as the parity shards, ending in zeros.
-///
-/// # Errors
-/// [`NotEnoughShards`] if it cannot; also when rows repeat, lie outside the geometry, or differ in length,
-/// because such parity is not usable.
-pub fn recover(
-    coefficients: &Coefficients,
-    shards: &Shards<'_>,
-) -> Result<Vec<(u8, Vec<u8>)>, NotEnoughShards> {
+/// Recovers what is missing of one block after another. Losses of the same shape cost less the second time.
+#[derive(Debug)]
+pub struct Decoder {
+    coefficients: Coefficients,
+    recovered: Vec<(u8, Vec<u8>)>,
+}
+
+impl Decoder {
+    /// A decoder for blocks of the geometry of `coefficients`.
+    #[must_use]
+    pub const fn new(coefficients: Coefficients) -> Self {
+        Self { coefficients, recovered: Vec::new() }
+    }
+
+    /// The geometry of its blocks.
+    #[must_use]
+    pub const fn geometry(&self) -> Geometry {
+        self.coefficients.geometry()
+    }
+
+    /// Recovers every missing data shard: its index, and its bytes, as long as the parity shards and ending in
+    /// zeros. They are the decoder's until the next block.
+    ///
+    /// # Errors
+    /// [`NotEnoughShards`] if it cannot; also when rows repeat, lie outside the geometry, or differ in length,
+    /// because such parity is not usable.
+    pub fn recover<'a>(
+        &'a mut self,
+        shards: &Shards<'_>,
+    ) -> Result<impl ExactSizeIterator<Item = (u8, &'a [u8])> + use<'a>, NotEnoughShards> {
+        self.recovered = recover(&self.coefficients, shards)?;
+        Ok(self.recovered.iter().map(|(index, shard)| (*index, &shard[..])))
+    }
+}
+
+fn recover(coefficients: &Coefficients, shards: &Shards<'_>) -> Result<Vec<(u8, Vec<u8>)>, NotEnoughShards> {
     let missing: Vec<u8> =
         (0..).zip(shards.data).filter(|(_, shard)| shard.is_none()).map(|(index, _)| index).collect();
     let parity = usable_parity(coefficients, shards, missing.len());

@@ -17,6 +17,6 @@ mod encode;
 mod geometry;
 
 pub use coefficients::Coefficients;
-pub use decode::{NotEnoughShards, Shards, recover};
+pub use decode::{Decoder, NotEnoughShards, Shards};
 pub use encode::Encoder;
 pub use geometry::{Geometry, GeometryError};

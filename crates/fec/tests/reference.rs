@@ -1,7 +1,7 @@
 //! Our code against the reference implementation, over random geometries, shortenings and losses.
 #![allow(clippy::unwrap_used)]
 
-use noreturn_fec::{Coefficients, Encoder, Geometry, NotEnoughShards, Shards, recover};
+use noreturn_fec::{Coefficients, Decoder, Encoder, Geometry, NotEnoughShards, Shards};
 use proptest::prelude::*;
 use reed_solomon_erasure::galois_8::ReedSolomon;
 
@@ -60,7 +60,8 @@ proptest! {
             .map(|((row, shard), _)| (row, &shard[..]))
             .collect();
         let missing = data.iter().filter(|shard| shard.is_none()).count();
-        match recover(&Coefficients::new(block.geometry), &Shards { data: &data, parity: &parity }) {
+        let mut decoder = Decoder::new(Coefficients::new(block.geometry));
+        match decoder.recover(&Shards { data: &data, parity: &parity }) {
             Ok(recovered) => {
                 prop_assert!(missing <= parity.len());
                 prop_assert_eq!(recovered.len(), missing);
@@ -83,7 +84,8 @@ proptest! {
         let bytes = [0x5a_u8; 64];
         let data: Vec<Option<&[u8]>> = lengths.iter().map(|n| n.map(|n| &bytes[..n])).collect();
         let parity: Vec<(u8, &[u8])> = parity.iter().map(|(row, n)| (*row, &bytes[..*n])).collect();
-        let _ = recover(&Coefficients::new(Geometry::new(10, 4).unwrap()), &Shards { data: &data, parity: &parity });
+        let mut decoder = Decoder::new(Coefficients::new(Geometry::new(10, 4).unwrap()));
+        let _ = decoder.recover(&Shards { data: &data, parity: &parity }).map(Iterator::count);
     }
 }
 
@@ -113,9 +115,9 @@ fn a_full_block_and_a_long_shard_are_refused() {
 fn repeated_and_foreign_rows_count_once_or_not_at_all() {
     let data: [Option<&[u8]>; 2] = [None, None];
     let shard: &[u8] = &[0; 8];
-    let coefficients = Coefficients::new(Geometry::new(4, 2).unwrap());
+    let mut decoder = Decoder::new(Coefficients::new(Geometry::new(4, 2).unwrap()));
     let shards = Shards { data: &data, parity: &[(0, shard), (0, shard), (9, shard)] };
-    assert_eq!(recover(&coefficients, &shards), Err(NotEnoughShards { missing: 2, parity: 1 }));
+    assert_eq!(decoder.recover(&shards).map(Iterator::count), Err(NotEnoughShards { missing: 2, parity: 1 }));
 }
 
 #[test]

@@ -11,11 +11,7 @@ pub(crate) fn length_prefix(length: usize) -> [u8; SHARD_LENGTH_BYTES] {
 }
 
 /// Cuts a recovered shard to the length that it starts with; `None` if it is shorter than that.
-pub(crate) fn without_length(mut shard: Vec<u8>) -> Option<Vec<u8>> {
-    let length = usize::from(u16::from_be_bytes(*shard.first_chunk()?));
-    shard.drain(..SHARD_LENGTH_BYTES);
-    (length <= shard.len()).then(|| {
-        shard.truncate(length);
-        shard
-    })
+pub(crate) fn without_length(shard: &[u8]) -> Option<Vec<u8>> {
+    let (length, bytes) = shard.split_first_chunk::<SHARD_LENGTH_BYTES>()?;
+    Some(bytes.get(..usize::from(u16::from_be_bytes(*length)))?.to_vec())
 }

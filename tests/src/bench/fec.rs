@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use anyhow::Result;
-use noreturn_fec::{Coefficients, Encoder, Geometry, Shards, recover};
+use noreturn_fec::{Coefficients, Decoder, Encoder, Geometry, Shards};
 use reed_solomon_erasure::galois_8::ReedSolomon;
 
 use super::{Figure, seconds_per_round};
@@ -67,12 +67,12 @@ fn lost(shards: usize, count: usize, random: &mut Random) -> Vec<usize> {
 }
 
 fn decode(geometry: Geometry, shards: &[Vec<u8>], parity: &[Vec<u8>], random: &mut Random) -> f64 {
-    let coefficients = Coefficients::new(geometry);
+    let mut decoder = Decoder::new(Coefficients::new(geometry));
     let parity: Vec<(u8, &[u8])> = (0..).zip(parity).map(|(row, shard)| (row, &shard[..])).collect();
     seconds_per_round(|| {
         let mut data: Vec<Option<&[u8]>> = shards.iter().map(|shard| Some(&shard[..])).collect();
         lost(shards.len(), parity.len(), random).into_iter().for_each(|index| data[index] = None);
-        let recovered = recover(&coefficients, black_box(&Shards { data: &data, parity: &parity }));
+        let recovered = decoder.recover(black_box(&Shards { data: &data, parity: &parity }));
         assert!(recovered.is_ok());
     })
 }

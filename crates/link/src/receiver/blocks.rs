@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use noreturn_fec::{Coefficients, Geometry, Shards, recover};
+use noreturn_fec::{Coefficients, Decoder, Geometry, Shards};
 use noreturn_wire::Code;
 
 use super::Refusal;
@@ -19,7 +19,7 @@ pub(super) struct Blocks {
     open: BTreeMap<u64, Block>,
     /// Blocks below this are over: complete, or given up.
     floor: u64,
-    coefficients: Option<Coefficients>,
+    decoder: Option<Decoder>,
 }
 
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(super) struct Taken {
 
 impl Blocks {
     pub(super) const fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, bytes: 0, open: BTreeMap::new(), floor: 0, coefficients: None }
+        Self { bytes_max, bytes: 0, open: BTreeMap::new(), floor: 0, decoder: None }
     }
 
     /// Keeps a data shard; one that was here before is not new.
@@ -106,7 +106,7 @@ impl Blocks {
             return Vec::new();
         }
         let recovered = if block.data.len() < usize::from(data_sent) {
-            block.recover(data_sent, &mut self.coefficients)
+            block.recover(data_sent, &mut self.decoder)
         } else {
             Vec::new()
         };
@@ -166,18 +166,17 @@ impl Block {
         !self.complete && self.data.len() < wanted
     }
 
-    fn recover(&self, data_sent: u8, cache: &mut Option<Coefficients>) -> Vec<Vec<u8>> {
+    fn recover(&self, data_sent: u8, kept: &mut Option<Decoder>) -> Vec<Vec<u8>> {
         let Ok(geometry) = Geometry::new(self.code.data(), self.code.parity()) else { return Vec::new() };
-        let coefficients = match cache.take() {
-            Some(kept) if kept.geometry() == geometry => kept,
-            _ => Coefficients::new(geometry),
-        };
+        if kept.as_ref().is_some_and(|decoder| decoder.geometry() != geometry) {
+            *kept = None;
+        }
+        let decoder = kept.get_or_insert_with(|| Decoder::new(Coefficients::new(geometry)));
         let data: Vec<Option<&[u8]>> =
             (0..data_sent).map(|index| self.data.get(&index).map(Vec::as_slice)).collect();
         let parity: Vec<(u8, &[u8])> =
             self.parity.iter().map(|(&row, shard)| (row, shard.as_slice())).collect();
-        let recovered = recover(&coefficients, &Shards { data: &data, parity: &parity });
-        *cache = Some(coefficients);
-        recovered.unwrap_or_default().into_iter().filter_map(|(_, shard)| without_length(shard)).collect()
+        let recovered = decoder.recover(&Shards { data: &data, parity: &parity });
+        recovered.into_iter().flatten().filter_map(|(_, shard)| without_length(shard)).collect()
     }
 }
