@@ -1,0 +1,46 @@
+//! Counters that tasks share: each is written by one task and read for the status.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! shared_counters {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// Counters outside protocol and engine.
+        #[derive(Default, Debug)]
+        pub struct SharedCounters { $($(#[doc = $doc])+ pub $name: AtomicU64,)+ }
+
+        impl SharedCounters {
+            /// Names and values as of now.
+            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+                [$((stringify!($name), self.$name.load(Ordering::Relaxed))),+].into_iter()
+            }
+        }
+    };
+}
+
+shared_counters! {
+    /// Errors of the UDP socket, such as out of memory; reading goes on.
+    udp_errors,
+    /// Lines that the JSON Lines sink wrote.
+    json_lines_written,
+    /// Items that found the queue of the JSON Lines sink full; dropped.
+    json_lines_dropped_queue,
+    /// Lines that could not be written; lost.
+    json_lines_dropped_write,
+    /// Connections made to the MQTT broker.
+    mqtt_connections,
+    /// Connections to the MQTT broker that failed or ended with an error.
+    mqtt_connection_errors,
+    /// Messages that the MQTT broker has taken.
+    mqtt_delivered,
+    /// Items that found the queue of the MQTT sink full; dropped.
+    mqtt_dropped_input,
+    /// Messages that waited for the MQTT broker for too long: others needed their place; dropped.
+    mqtt_dropped_queue,
+    /// Items that the live view did not keep up with; not shown.
+    live_dropped,
+}
+
+/// Counts `by` more.
+pub fn add(counter: &AtomicU64, by: u64) {
+    counter.fetch_add(by, Ordering::Relaxed);
+}

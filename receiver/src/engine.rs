@@ -1,0 +1,294 @@
+//! From the protocol's events to what sinks write: image check, then names. No socket, no clock.
+//!
+//! ```text
+//! Event ─▶ gate (refuse: records wait for the image check) ─▶ naming (records wait for a name) ─▶ Item
+//! ```
+
+mod gate;
+mod naming;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use noreturn_link::Event;
+use noreturn_link::receiver::EventKind;
+use noreturn_wire::{Beacon, BootId, DiodeId, Record, SourceId};
+
+use crate::config::{DiodeConfig, Limits, OnMismatch};
+use crate::item::{ImageCheck, Item, Origin, Verdict};
+use gate::Gate;
+use naming::Naming;
+
+/// What is known of one source, before it has a name.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Entry {
+    Record { record: Record, recovered: bool },
+    Gap { source: SourceId, first: u64, last: u64 },
+}
+
+impl Entry {
+    const fn source(&self) -> SourceId {
+        match self {
+            Self::Record { record, .. } => record.source,
+            Self::Gap { source, .. } => *source,
+        }
+    }
+
+    /// Sequence numbers that it speaks for, first and last.
+    const fn range(&self) -> (u64, u64) {
+        match self {
+            Self::Record { record, .. } => (record.sequence, record.sequence),
+            Self::Gap { first, last, .. } => (*first, *last),
+        }
+    }
+}
+
+macro_rules! engine_counters {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// What an [`Engine`] counts, over all diodes.
+        #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+        pub struct EngineCounters { $($(#[doc = $doc])+ pub $name: u64,)+ }
+
+        impl EngineCounters {
+            /// Names and values.
+            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
+                [$((stringify!($name), self.$name)),+].into_iter()
+            }
+        }
+    };
+}
+
+engine_counters! {
+    /// Boots that were heard for the first time.
+    boots,
+    /// Records passed on to the sinks.
+    records_passed,
+    /// Of these, records recovered through parity.
+    records_passed_recovered,
+    /// Of these, records that went out as `source/<number>`, since no name came in time.
+    records_passed_unnamed,
+    /// Gaps passed on.
+    gaps_passed,
+    /// Records that these gaps speak for.
+    records_missing_passed,
+    /// Records withheld: their boot runs another image than expected, and is refused.
+    records_refused_mismatch,
+    /// Records withheld: their boot ended before any beacon told which image it runs.
+    records_refused_unknown,
+    /// Records that found the queue before the image check full. A gap tells of them.
+    records_dropped_waiting,
+    /// Image mismatches found.
+    alarms,
+}
+
+/// What is known of a diode as of now.
+#[derive(Clone, Debug)]
+pub struct DiodeState {
+    /// Number of the diode.
+    pub id: DiodeId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// The boot that started last, if any was heard.
+    pub boot: Option<BootId>,
+    /// How its image compares.
+    pub check: ImageCheck,
+    /// Whether its records are withheld.
+    pub refused: bool,
+    /// Its latest beacon.
+    pub beacon: Option<Arc<Beacon>>,
+}
+
+/// The step from events to items, for all diodes.
+#[derive(Debug)]
+pub struct Engine {
+    limits: Limits,
+    diodes: BTreeMap<DiodeId, Diode>,
+    sessions: BTreeMap<(DiodeId, BootId), Session>,
+    counters: EngineCounters,
+}
+
+#[derive(Debug)]
+struct Diode {
+    name: Arc<str>,
+    expected: Option<[u8; 32]>,
+    on_mismatch: OnMismatch,
+    newest: Option<BootId>,
+    beacon: Option<Arc<Beacon>>,
+}
+
+/// One boot.
+#[derive(Debug)]
+struct Session {
+    origin: Arc<Origin>,
+    check: ImageCheck,
+    gate: Gate,
+    naming: Naming,
+}
+
+impl Engine {
+    /// An engine for the diodes of a configuration.
+    #[must_use]
+    pub fn new(diodes: &[DiodeConfig], limits: Limits) -> Self {
+        let diodes = diodes.iter().map(|diode| (diode.id, Diode::new(diode))).collect();
+        Self { limits, diodes, sessions: BTreeMap::new(), counters: EngineCounters::default() }
+    }
+
+    /// Takes one event and appends what it leads to.
+    pub fn handle_event(&mut self, event: Event, now_us: u64, out: &mut Vec<Item>) {
+        let id = (event.diode, event.boot);
+        let Some(diode) = self.diodes.get_mut(&event.diode) else { return };
+        let limits = self.limits;
+        let session = self.sessions.entry(id).or_insert_with(|| Session::new(diode, event.boot, &limits));
+        let counters = &mut self.counters;
+        match event.kind {
+            EventKind::Started => {
+                counters.boots += 1;
+                (diode.newest, diode.beacon) = (Some(event.boot), None);
+                out.push(Item::Boot(session.origin.clone()));
+            }
+            EventKind::Ended => {
+                session.end(counters, out);
+                self.sessions.remove(&id);
+            }
+            EventKind::Beacon(beacon) => {
+                let beacon: Arc<Beacon> = beacon.into();
+                session.handle_beacon(diode, &beacon, now_us, counters, out);
+                if diode.newest == Some(event.boot) {
+                    diode.beacon = Some(beacon);
+                }
+            }
+            EventKind::Announced { source, name, unit } => {
+                session.naming.announce(&session.origin, source, name, unit, counters, out);
+            }
+            EventKind::Record { record, recovered } => {
+                session.handle_entry(Entry::Record { record, recovered }, now_us, counters, out);
+            }
+            EventKind::Gap { source, first, last } => {
+                session.handle_entry(Entry::Gap { source, first, last }, now_us, counters, out);
+            }
+        }
+    }
+
+    /// Lets time pass: what has waited too long for a name goes out without one.
+    pub fn handle_timeout(&mut self, now_us: u64, out: &mut Vec<Item>) {
+        for session in self.sessions.values_mut() {
+            session.naming.handle_timeout(&session.origin, now_us, &mut self.counters, out);
+        }
+    }
+
+    /// Ends every session, at the end of the daemon: nothing stays unaccounted for.
+    pub fn close(&mut self, out: &mut Vec<Item>) {
+        for session in self.sessions.values_mut() {
+            session.end(&mut self.counters, out);
+        }
+    }
+
+    /// Counters as of now.
+    #[must_use]
+    pub const fn counters(&self) -> EngineCounters {
+        self.counters
+    }
+
+    /// The state of every diode, in the order of their numbers.
+    #[must_use]
+    pub fn diodes(&self) -> Vec<DiodeState> {
+        self.diodes.iter().map(|(&id, diode)| self.state(id, diode)).collect()
+    }
+
+    fn state(&self, id: DiodeId, diode: &Diode) -> DiodeState {
+        let session = diode.newest.and_then(|boot| self.sessions.get(&(id, boot)));
+        DiodeState {
+            id,
+            name: diode.name.clone(),
+            boot: diode.newest,
+            check: session.map_or(ImageCheck::Unknown, |session| session.check),
+            refused: session.is_some_and(|session| session.gate.is_refused()),
+            beacon: diode.beacon.clone(),
+        }
+    }
+}
+
+impl Diode {
+    fn new(config: &DiodeConfig) -> Self {
+        Self {
+            name: config.name.clone(),
+            expected: config.expected_image,
+            on_mismatch: config.on_mismatch,
+            newest: None,
+            beacon: None,
+        }
+    }
+
+    fn judge(&self, beacon: &Beacon) -> Verdict {
+        let check = match self.expected {
+            None => ImageCheck::Unchecked,
+            Some(expected) if expected == beacon.image_sha256 => ImageCheck::Match,
+            Some(_) => ImageCheck::Mismatch,
+        };
+        let refused = check == ImageCheck::Mismatch && self.on_mismatch == OnMismatch::Refuse;
+        Verdict { check, image_sha256: beacon.image_sha256, expected: self.expected, refused }
+    }
+}
+
+impl Session {
+    fn new(diode: &Diode, boot: BootId, limits: &Limits) -> Self {
+        Self {
+            origin: Arc::new(Origin::new(diode.name.clone(), boot)),
+            check: ImageCheck::Unknown,
+            gate: match diode.on_mismatch {
+                OnMismatch::Alarm => Gate::open(),
+                OnMismatch::Refuse => Gate::waiting(limits.waiting_records_max),
+            },
+            naming: Naming::new(limits),
+        }
+    }
+
+    /// Compares every beacon, not only the first: a box that changes its mind within a boot lies.
+    fn handle_beacon(
+        &mut self,
+        diode: &Diode,
+        beacon: &Arc<Beacon>,
+        now_us: u64,
+        counters: &mut EngineCounters,
+        out: &mut Vec<Item>,
+    ) {
+        let verdict = diode.judge(beacon);
+        // A mismatch sticks: what was refused once is not trusted again within the same boot.
+        if verdict.check != self.check && self.check != ImageCheck::Mismatch {
+            self.check = verdict.check;
+            out.push(Item::ImageCheck(self.origin.clone(), verdict.clone()));
+            if verdict.check == ImageCheck::Mismatch {
+                counters.alarms += 1;
+                out.push(Item::Alarm(self.origin.clone(), verdict.clone()));
+            }
+            if verdict.refused {
+                self.gate.refuse(counters);
+                self.naming.refuse(counters);
+            } else {
+                for entry in self.gate.pass() {
+                    self.naming.handle_entry(&self.origin, entry, now_us, counters, out);
+                }
+            }
+        }
+        out.push(Item::Beacon(self.origin.clone(), self.check, beacon.clone()));
+    }
+
+    fn handle_entry(
+        &mut self,
+        entry: Entry,
+        now_us: u64,
+        counters: &mut EngineCounters,
+        out: &mut Vec<Item>,
+    ) {
+        if let Some(entry) = self.gate.admit(entry, counters) {
+            self.naming.handle_entry(&self.origin, entry, now_us, counters, out);
+        }
+    }
+
+    fn end(&mut self, counters: &mut EngineCounters, out: &mut Vec<Item>) {
+        self.gate.end(counters);
+        self.naming.end(&self.origin, counters, out);
+    }
+}

@@ -1,0 +1,125 @@
+//! Sinks, each a task of its own behind a bounded queue, so that a slow one slows nothing else.
+
+pub mod json_lines;
+pub mod mqtt;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use tokio::sync::mpsc;
+
+use crate::counters::{SharedCounters, add};
+use crate::item::Item;
+use crate::json::Lost;
+
+/// Items in one batch at most; a batch that would be larger is split.
+pub const BATCH_ITEMS_MAX: usize = 1024;
+/// Batches that wait for a sink at most.
+pub const BATCHES_MAX: usize = 256;
+
+/// What a sink takes in.
+#[derive(Debug)]
+pub enum Input {
+    /// Items in order.
+    Items(Arc<[Item]>),
+    /// What found the queue full before the items that follow.
+    Lost(Lost),
+}
+
+/// The near end of a sink's queue.
+#[derive(Debug)]
+pub struct Outlet {
+    name: &'static str,
+    sender: mpsc::Sender<Input>,
+    shared: Arc<SharedCounters>,
+    counter: fn(&SharedCounters) -> &AtomicU64,
+    /// What was dropped and not told yet.
+    lost: Lost,
+}
+
+impl Outlet {
+    /// A queue to the sink called `name`; `counter` counts what finds it full.
+    #[must_use]
+    pub fn new(
+        name: &'static str,
+        shared: Arc<SharedCounters>,
+        counter: fn(&SharedCounters) -> &AtomicU64,
+    ) -> (Self, mpsc::Receiver<Input>) {
+        let (sender, receiver) = mpsc::channel(BATCHES_MAX);
+        (Self { name, sender, shared, counter, lost: Lost::default() }, receiver)
+    }
+
+    /// Hands a batch to the sink, or drops and counts it; never waits.
+    pub fn send(&mut self, batch: &Arc<[Item]>) {
+        if !self.tell_lost() || self.sender.try_send(Input::Items(batch.clone())).is_err() {
+            if self.lost.is_nothing() {
+                tracing::error!(
+                    "the {} sink does not keep up or has stopped: dropping what it should get, and counting it",
+                    self.name
+                );
+            }
+            batch.iter().for_each(|item| self.lost.count(item));
+            add((self.counter)(&self.shared), batch.len() as u64);
+        }
+    }
+
+    /// Tells the sink what it did not get; whether there is nothing left to tell.
+    fn tell_lost(&mut self) -> bool {
+        if self.lost.is_nothing() {
+            return true;
+        }
+        let told = self.sender.try_send(Input::Lost(self.lost)).is_ok();
+        if told {
+            let Lost { records, gaps, others } = self.lost;
+            tracing::warn!(
+                "the {} sink takes items again; it did not get {records} records, {gaps} gaps, {others} others",
+                self.name
+            );
+            self.lost = Lost::default();
+        }
+        told
+    }
+
+    /// At the end: hands over what is still to be told, waiting for room.
+    pub async fn finish(mut self) {
+        if !self.lost.is_nothing() {
+            // A sink that has stopped cannot be told; the drop is counted already.
+            let _ = self.sender.send(Input::Lost(self.lost)).await;
+            self.lost = Lost::default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+
+    use noreturn_wire::BootId;
+
+    use super::*;
+    use crate::item::Origin;
+
+    fn batch(items: usize) -> Arc<[Item]> {
+        let origin = Arc::new(Origin::new("d".into(), BootId([0; 16])));
+        vec![Item::Boot(origin); items].into()
+    }
+
+    #[test]
+    fn a_full_queue_drops_counts_and_tells_before_it_goes_on() {
+        let shared = Arc::new(SharedCounters::default());
+        let (mut outlet, mut receiver) =
+            Outlet::new("test", shared.clone(), |shared| &shared.json_lines_dropped_queue);
+        for _ in 0..BATCHES_MAX + 3 {
+            outlet.send(&batch(2));
+        }
+        assert_eq!(shared.json_lines_dropped_queue.load(Ordering::Relaxed), 6);
+        for _ in 0..BATCHES_MAX {
+            assert!(matches!(receiver.try_recv(), Ok(Input::Items(_))));
+        }
+        outlet.send(&batch(1));
+        let told = receiver.try_recv();
+        assert!(matches!(told, Ok(Input::Lost(Lost { others: 6, .. }))), "{told:?}");
+        assert!(matches!(receiver.try_recv(), Ok(Input::Items(_))));
+        assert!(receiver.try_recv().is_err());
+    }
+}

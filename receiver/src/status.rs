@@ -1,0 +1,119 @@
+//! The status: what the daemon says of itself, once a second and at its end.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use noreturn_link::receiver::ReceiverCounters;
+use serde::Serialize;
+
+use crate::counters::SharedCounters;
+use crate::engine::{DiodeState, Engine};
+use crate::json;
+
+/// Everything in one object; `docs/receiver.md` lists the fields.
+#[derive(Clone, Default, Debug, Serialize)]
+pub struct Status {
+    /// Address and port that frames are read from.
+    pub listen: String,
+    /// When the daemon started.
+    pub started_unix_us: u64,
+    /// Records passed on.
+    pub records: u64,
+    /// Gaps passed on.
+    pub gaps: u64,
+    /// Records that these gaps speak for.
+    pub records_missing: u64,
+    /// Records that parity brought back, of those passed on.
+    pub recovered: u64,
+    /// Frames accepted.
+    pub frames: u64,
+    /// Frames of the boots heard that never came.
+    pub frames_missing: u64,
+    /// Datagrams refused.
+    pub refused: u64,
+    /// When the first record was passed on.
+    pub first_record_unix_us: Option<u64>,
+    /// The diodes in the order of their numbers.
+    pub diodes: Vec<DiodeStatus>,
+    /// Every counter of the daemon.
+    pub counters: BTreeMap<&'static str, u64>,
+}
+
+/// One diode.
+#[derive(Clone, Debug, Serialize)]
+pub struct DiodeStatus {
+    /// Its number.
+    pub id: u32,
+    /// Its name.
+    pub name: String,
+    /// The boot that started last.
+    pub boot: Option<String>,
+    /// `match`, `mismatch`, `unchecked` or `unknown`.
+    pub image_check: &'static str,
+    /// Whether its records are withheld.
+    pub image_refused: bool,
+    /// SHA-256 of the image that it runs, by its latest beacon.
+    pub image_sha256: Option<String>,
+    /// SHA-256 of its configuration, by its latest beacon.
+    pub config_sha256: Option<String>,
+    /// How long it has been up, by its latest beacon.
+    pub uptime_us: Option<u64>,
+}
+
+impl From<DiodeState> for DiodeStatus {
+    fn from(state: DiodeState) -> Self {
+        let beacon = state.beacon.as_deref();
+        Self {
+            id: state.id.0,
+            name: state.name.to_string(),
+            boot: state.boot.map(|boot| boot.to_string()),
+            image_check: state.check.word(),
+            image_refused: state.refused,
+            image_sha256: beacon.map(|beacon| json::hex(&beacon.image_sha256)),
+            config_sha256: beacon.map(|beacon| json::hex(&beacon.config_sha256)),
+            uptime_us: beacon.map(|beacon| beacon.uptime_us),
+        }
+    }
+}
+
+impl Status {
+    /// Fills in what protocol, engine and sinks have counted.
+    #[must_use]
+    pub fn with_counters(&self, link: &ReceiverCounters, engine: &Engine, shared: &SharedCounters) -> Self {
+        let passed = engine.counters();
+        let refused = link.named().filter(|(name, _)| name.starts_with("refused_"));
+        Self {
+            listen: self.listen.clone(),
+            started_unix_us: self.started_unix_us,
+            records: passed.records_passed,
+            gaps: passed.gaps_passed,
+            records_missing: passed.records_missing_passed,
+            recovered: passed.records_passed_recovered,
+            frames: link.data_frames + link.parity_frames + link.beacon_frames,
+            frames_missing: link.frames_missing,
+            refused: refused.map(|(_, count)| count).sum(),
+            first_record_unix_us: self.first_record_unix_us,
+            diodes: engine.diodes().into_iter().map(DiodeStatus::from).collect(),
+            counters: link.named().chain(passed.named()).chain(shared.named()).collect(),
+        }
+    }
+
+    /// The status as one line of JSON.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        String::from_utf8_lossy(&json::to_vec(self)).into_owned()
+    }
+
+    /// Replaces the file at `path`, so that a reader sees the old status or the new one.
+    ///
+    /// # Errors
+    /// The folder is missing, full, or not writable.
+    pub fn write_to(&self, path: &Path) -> io::Result<()> {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".new");
+        let beside = PathBuf::from(beside);
+        std::fs::write(&beside, self.to_line() + "\n")?;
+        std::fs::rename(&beside, path)
+    }
+}
