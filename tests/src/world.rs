@@ -36,6 +36,8 @@ pub struct Plan {
 pub struct World {
     /// The box.
     pub machine: Running,
+    /// Model of its outside card.
+    pub outside: Card,
     /// The wire that it sends to.
     pub wire: Wire,
     /// Where QEMU takes frames towards the outside card.
@@ -77,7 +79,7 @@ impl World {
             wire: OutsideWire::Frames { card, wire: wire.address },
         };
         let machine = machine.start()?;
-        Ok(Self { machine, wire, card, receiver, broker, image, folder })
+        Ok(Self { machine, outside: plan.outside, wire, card, receiver, broker, image, folder })
     }
 
     /// Folder of all files.
@@ -105,7 +107,7 @@ impl World {
     /// Fails if the box has sent anything that is not a frame of the diode's.
     ///
     /// # Errors
-    /// With the first such frames.
+    /// With such frames.
     pub fn check_wire(&self) -> Result<()> {
         let foreign = self.wire.foreign();
         ensure!(

@@ -53,14 +53,14 @@ fn in_the_kernel() -> Result<()> {
 
 #[test]
 fn in_the_configuration() -> Result<()> {
-    let said = boot_with_flipped_byte(b"NRCF\x01", 40)?;
+    let said = boot_with_flipped_byte(b"NRCF\x01\x07\x0awaterworks", 40)?;
     assert!(said.contains("NORETURN/CONFIG.BIN") && said.contains("expected"), "{said}");
     Ok(())
 }
 
 #[test]
 fn in_the_manifest() -> Result<()> {
-    let said = boot_with_flipped_byte(b"noreturn-manifest 1", 60)?;
+    let said = boot_with_flipped_byte(b"noreturn-manifest 1\nimage-bytes", 60)?;
     assert!(said.contains("NORETURN/MANIFEST.TXT"), "{said}");
     Ok(())
 }

@@ -143,7 +143,7 @@ fn report(summary: &Value, image: &Image, loader_started: &AtomicU64) -> Result<
          \"loader_to_first_record_ms\": {}}}",
         summary["records"],
         summary["gaps"],
-        summary["records_recovered"],
+        summary["recovered"],
         image.sha256,
         diode["image_check"],
         json!(boot_ms),
