@@ -44,11 +44,11 @@ set_up() {
     if [[ -z $missing ]]; then
         return
     fi
-    say "Missing on this machine:"
-    while IFS='|' read -r probe packages why; do
-        say "  ${probe#*:}: $why (Debian: $packages)"
+    say "Missing on this machine, by the names of Debian's packages:"
+    local packages why
+    while IFS='|' read -r _ packages why; do
+        say "  $packages: $why"
     done <<<"$missing"
-    local packages
     read -ra packages <<<"$(cut -d '|' -f 2 <<<"$missing" | tr ' ' '\n' | sort -u | tr '\n' ' ')"
     install_packages "${packages[@]}"
     missing=$(missing_needs "$@")

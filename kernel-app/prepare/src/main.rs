@@ -90,7 +90,7 @@ fn fetched_archive(source: &Path) -> Result<PathBuf> {
 fn fetch(source: &Path) -> Result<()> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status = Command::new(&cargo)
-        .args(["fetch", "--locked", "--target", "x86_64-unknown-none", "--manifest-path"])
+        .args(["fetch", "--quiet", "--locked", "--target", "x86_64-unknown-none", "--manifest-path"])
         .arg(source.join("Cargo.toml"))
         .status()
         .with_context(|| format!("cannot run {}", cargo.display()))?;
