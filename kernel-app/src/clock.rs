@@ -10,23 +10,22 @@ const CLOCK_MONOTONIC: i32 = 4;
 /// UTC is read once, at the start; from then on both clocks run by the processor's counter.
 pub struct Clock {
     started_clock_us: u64,
-    started_uptime_us: u64,
+    started_counter_us: u64,
 }
 
 impl Clock {
     pub fn start() -> Self {
-        Self { started_clock_us: read_us(CLOCK_REALTIME), started_uptime_us: uptime_us() }
+        Self { started_clock_us: read_us(CLOCK_REALTIME), started_counter_us: counter_us() }
     }
 
     pub fn now(&self) -> Now {
-        let uptime_us = uptime_us();
-        let clock_us = self.started_clock_us + uptime_us.saturating_sub(self.started_uptime_us);
-        Now { uptime_us, clock_us }
+        let uptime_us = counter_us().saturating_sub(self.started_counter_us);
+        Now { uptime_us, clock_us: self.started_clock_us + uptime_us }
     }
 }
 
-/// Microseconds since the processor's counter started.
-pub fn uptime_us() -> u64 {
+/// Microseconds since the processor's counter started, which was before the firmware.
+pub fn counter_us() -> u64 {
     read_us(CLOCK_MONOTONIC)
 }
 

@@ -98,7 +98,7 @@ impl Platform for Machine {
     }
 
     fn now_us(&self) -> u64 {
-        clock::uptime_us()
+        clock::counter_us()
     }
 
     fn sleep_us(&mut self, microseconds: u32) {

@@ -87,16 +87,6 @@ impl RunningReceiver {
             .collect()
     }
 
-    /// Waits for it to end by itself, as it does at Ctrl-C, and returns its last summary.
-    ///
-    /// # Errors
-    /// If it does not end, or not well.
-    pub fn wait(mut self) -> Result<Value> {
-        let status = wait_for("diode-receiver to end", || Ok(self.process.child().try_wait()?))?;
-        anyhow::ensure!(status.success(), "diode-receiver ended with {status}");
-        self.summary()
-    }
-
     /// Ends it as an operator would, and returns its last summary.
     ///
     /// # Errors
