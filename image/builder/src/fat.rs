@@ -9,7 +9,8 @@ mod folder;
 
 use noreturn_image_format::layout::BLOCK_BYTES;
 
-use crate::image::{BuildError, PARTITION_BLOCKS};
+use crate::error::BuildError;
+use crate::size::PARTITION_BLOCKS;
 use folder::{Entry, Folder, Node};
 
 /// Blocks before the first FAT; the usual number.

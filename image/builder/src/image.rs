@@ -1,26 +1,13 @@
 //! The medium as a whole: partition table, file system, and the manifest that binds them.
 
 use noreturn_image_format::layout::{
-    BLOCK_BYTES, CONFIG_BYTES_MAX, CONFIG_PATH, IMAGE_BYTES_MAX, KERNEL_BYTES_MAX, KERNEL_PATH, LOADER_PATH,
-    MANIFEST_PATH, PARTITION_FIRST_BLOCK,
+    BLOCK_BYTES, CONFIG_BYTES_MAX, CONFIG_PATH, KERNEL_BYTES_MAX, KERNEL_PATH, LOADER_PATH, MANIFEST_PATH,
 };
-use noreturn_image_format::{Config, ConfigError, Entry, Manifest, Sha256Digest};
+use noreturn_image_format::{Config, Entry, Manifest, Sha256Digest};
 
+use crate::error::BuildError;
+use crate::size::{IMAGE_BLOCKS, IMAGE_BYTES};
 use crate::{fat, partition_table};
-
-/// Blocks of the partition: 33 MiB, the first whole MiB that holds FAT32, which needs 65525 clusters.
-pub const PARTITION_BLOCKS: u64 = 33 << 11;
-
-/// Blocks of the backup partition table: 128 entries of 128 bytes, and the header.
-pub const BACKUP_BLOCKS: u64 = 33;
-
-/// Blocks of every image; it ends with the backup partition table.
-pub const IMAGE_BLOCKS: u64 = PARTITION_FIRST_BLOCK + PARTITION_BLOCKS + BACKUP_BLOCKS;
-
-/// Bytes of every image.
-pub const IMAGE_BYTES: u64 = IMAGE_BLOCKS * BLOCK_BYTES as u64;
-
-const _: () = assert!(IMAGE_BYTES <= IMAGE_BYTES_MAX);
 
 /// What goes into an image.
 #[derive(Clone, Copy, Debug)]
@@ -44,46 +31,6 @@ pub struct Image {
     pub loader: Entry,
     /// The manifest in it.
     pub manifest: Manifest,
-}
-
-/// Why an image cannot be built.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// The loader is something else.
-    #[error("the loader is not a UEFI program: it does not start with \"MZ\"")]
-    Loader,
-    /// The kernel is something else.
-    #[error("the kernel is not an ELF file: it does not start with 7f 45 4c 46")]
-    Kernel,
-    /// A file is larger than the loader reads.
-    #[error("the {name} has {bytes} bytes, more than the {bytes_max} that the loader reads")]
-    TooLarge {
-        /// Which file.
-        name: &'static str,
-        /// Its length.
-        bytes: u64,
-        /// The most that it may have.
-        bytes_max: u64,
-    },
-    /// The files are larger than the partition.
-    #[error(
-        "the files do not fit: they need {needed} blocks of {BLOCK_BYTES} bytes, the partition has {room}"
-    )]
-    NoRoom {
-        /// Blocks that the files need.
-        needed: u64,
-        /// Blocks that the partition has for them.
-        room: u64,
-    },
-    /// The configuration contradicts itself.
-    #[error("the configuration is refused: {0}")]
-    Config(ConfigError),
-    /// The partition table cannot be written.
-    #[error("the partition table cannot be written: {0}")]
-    PartitionTable(#[from] gpt::GptError),
-    /// The protective master boot record cannot be written.
-    #[error("the protective MBR cannot be written: {0}")]
-    ProtectiveMbr(#[from] gpt::mbr::MBRError),
 }
 
 impl Image {

@@ -4,6 +4,7 @@
 //! the files.
 #![forbid(unsafe_code)]
 
+pub mod error;
 mod fat;
 pub mod image;
 pub mod inspect;
@@ -11,5 +12,7 @@ pub mod key_file;
 pub mod output;
 mod partition_table;
 pub mod record;
+pub mod size;
 
-pub use image::{BuildError, Image, Parts};
+pub use error::BuildError;
+pub use image::{Image, Parts};

@@ -10,7 +10,8 @@ use gpt::mbr::ProtectiveMBR;
 use gpt::partition::Partition;
 use noreturn_image_format::layout::{BLOCK_BYTES, PARTITION_FIRST_BLOCK};
 
-use crate::image::{BuildError, IMAGE_BLOCKS, PARTITION_BLOCKS};
+use crate::error::BuildError;
+use crate::size::{IMAGE_BLOCKS, PARTITION_BLOCKS};
 
 /// Identifies the disk; fixed, since an image is the same wherever it is written.
 const DISK_GUID: &str = "6e6f7265-7475-726e-8d10-de0000000001";

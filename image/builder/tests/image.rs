@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use noreturn_image::image::IMAGE_BYTES;
+use noreturn_image::size::IMAGE_BYTES;
 use noreturn_image::{BuildError, Image, Parts};
 use noreturn_image_format::layout::{
     BLOCK_BYTES, CONFIG_PATH, KERNEL_BYTES_MAX, KERNEL_PATH, LOADER_PATH, MANIFEST_PATH,

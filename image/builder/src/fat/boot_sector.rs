@@ -4,7 +4,7 @@ use noreturn_image_format::layout::{BLOCK_BYTES, PARTITION_FIRST_BLOCK};
 
 use super::folder::VOLUME_LABEL;
 use super::{FAT_BLOCKS, FATS, RESERVED_BLOCKS, ROOT_CLUSTER};
-use crate::image::PARTITION_BLOCKS;
+use crate::size::PARTITION_BLOCKS;
 
 /// Number of the volume; fixed, since an image is the same wherever it is written.
 const VOLUME_ID: u32 = 0x4e52_0001;
