@@ -27,8 +27,9 @@ readonly needs_broker=(
 readonly needs_test=(
     'command:sgdisk|gdisk|to judge the partition table'
     'command:fsck.fat|dosfstools|to judge the file system'
+    'command:mtype|mtools|to read the file system with another reader'
+    'command:git|git|to copy the sources for a build elsewhere'
     'function:python_venv_exists|python3 python3-venv|for independent Modbus peers'
-    'command:ip|iproute2|for networks of the tests'"'"' own'
     'command:shellcheck|shellcheck|to check the scripts'
 )
 readonly needs_lint=(
