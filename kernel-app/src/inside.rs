@@ -11,7 +11,7 @@ use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_counters, encode_messag
 use noreturn_wire::{Counter, Counters, Message};
 use smoltcp::iface::{Config as InterfaceConfig, Interface, PollResult, SocketSet};
 use smoltcp::time::Instant;
-use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Address, Ipv4Cidr};
+use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr};
 
 use crate::crossing::Writer;
 use line::Line;
@@ -118,7 +118,7 @@ fn interface(card: &mut InsideCard, config: &Config, now: Now, seed: u64) -> Int
     });
     if let Some(gateway) = inside.gateway {
         // The route table is empty and has room for at least one.
-        let _ = interface.routes_mut().add_default_ipv4_route(Ipv4Address::from(gateway));
+        let _ = interface.routes_mut().add_default_ipv4_route(gateway);
     }
     interface
 }
