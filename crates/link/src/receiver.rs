@@ -8,6 +8,8 @@ mod blocks;
 mod replay;
 mod sequence;
 mod session;
+#[cfg(test)]
+mod tests;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -160,7 +162,8 @@ receiver_counters! {
     records,
     /// Of these, records recovered through parity.
     records_recovered,
-    /// Records that came after they had been delivered or reported as missing; dropped.
+    /// Records that came after they had been delivered or reported as missing, or with a number that no
+    /// source reaches; dropped.
     records_old,
     /// Records or names of more sources than allowed; dropped.
     records_source_limit,
@@ -228,8 +231,9 @@ impl Receiver {
     /// Counters; `frames_missing` is as of now.
     #[must_use]
     pub fn counters(&self) -> ReceiverCounters {
-        let missing: u64 = self.sessions.values().map(Session::frames_missing).sum();
-        ReceiverCounters { frames_missing: self.counters.frames_missing + missing, ..self.counters }
+        let missing = self.sessions.values().map(Session::frames_missing);
+        let frames_missing = missing.fold(self.counters.frames_missing, u64::saturating_add);
+        ReceiverCounters { frames_missing, ..self.counters }
     }
 
     fn accept(&mut self, datagram: &[u8], now_us: u64) -> Result<(), Refusal> {
@@ -267,7 +271,9 @@ impl Receiver {
         if let Some(mut session) = self.sessions.remove(&(diode, boot)) {
             let mut out = Output { diode, boot, events: &mut self.events, counters: &mut self.counters };
             session.give_up(&mut out);
-            self.counters.frames_missing += session.frames_missing();
+            // Numbers are what frames say of themselves: an absurd one must not bring the daemon down.
+            self.counters.frames_missing =
+                self.counters.frames_missing.saturating_add(session.frames_missing());
             self.events.push_back(Event { diode, boot, kind: EventKind::Ended });
         }
     }

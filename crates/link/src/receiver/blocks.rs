@@ -143,7 +143,7 @@ impl Blocks {
                 break;
             }
             self.open.pop_first();
-            self.floor += 1;
+            self.floor = number.saturating_add(1);
         }
     }
 }

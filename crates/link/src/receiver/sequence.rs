@@ -31,7 +31,9 @@ impl Sequence {
         now_us: u64,
         out: &mut Output<'_>,
     ) -> isize {
-        if record.sequence < self.next || self.held.contains_key(&record.sequence) {
+        // The last number has no next one, so that it could not be told from its own repetition.
+        let unreachable = record.sequence == u64::MAX;
+        if record.sequence < self.next || unreachable || self.held.contains_key(&record.sequence) {
             out.counters.records_old += 1;
             return 0;
         }
@@ -71,7 +73,7 @@ impl Sequence {
         let Some(end) = held.or_else(|| self.head.take().map(|(head, _)| head)) else { return 0 };
         if end > self.next {
             out.counters.gaps += 1;
-            out.counters.records_missing += end - self.next;
+            out.counters.records_missing = out.counters.records_missing.saturating_add(end - self.next);
             out.emit(EventKind::Gap { source, first: self.next, last: end - 1 });
             self.next = end;
         }
@@ -99,6 +101,6 @@ impl Sequence {
         out.counters.records += 1;
         out.counters.records_recovered += u64::from(recovered);
         out.emit(EventKind::Record { record, recovered });
-        self.next = record.sequence.saturating_add(1);
+        self.next = record.sequence + 1;
     }
 }

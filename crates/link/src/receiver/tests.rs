@@ -1,0 +1,100 @@
+//! What a box could send that has the key and tells lies: frames and numbers that no [`crate::Sender`] makes.
+
+use alloc::vec::Vec;
+
+use noreturn_wire::frame::SHARD_BYTES_MAX;
+use noreturn_wire::{Class, Code, Heads, Message, Quality, Value};
+
+use super::*;
+
+const DIODE: DiodeId = DiodeId(7);
+const KEY: DiodeKey = DiodeKey([0x42; 32]);
+const CODE: (u8, u8) = (2, 2);
+
+fn receiver() -> Receiver {
+    Receiver::new(ReceiverConfig { sessions_per_diode_max: 1, ..ReceiverConfig::default() }, [(DIODE, KEY)])
+}
+
+fn record(source: u32, sequence: u64) -> Message<'static> {
+    let (quality, value) = (Quality::Good, Value::U64(sequence));
+    Message::Record(Record { source: SourceId(source), sequence, acquired_us: 0, quality, value })
+}
+
+fn heads(next: &[u64]) -> Message<'static> {
+    Message::Heads(Heads { first: SourceId(0), next: next.iter().copied().collect() })
+}
+
+fn data(block: u64, index: u8) -> Body {
+    let code = Code::new(CODE.0, CODE.1).expect("there is such a code");
+    Body::Data { class: Class::Telemetry, block, index, code }
+}
+
+/// An authentic frame of boot `boot`.
+fn seal(boot: u8, frame: u64, body: Body, messages: &[Message<'_>]) -> Vec<u8> {
+    let header = Header { diode: DIODE, boot: BootId([boot; 16]), frame, body };
+    let mut payload = Vec::new();
+    for message in messages {
+        payload.extend_from_slice(message.encode(&mut [0; SHARD_BYTES_MAX]).expect("it fits"));
+    }
+    let bytes = header.emit();
+    let tag = FrameKey::derive(&KEY, DIODE, header.boot).seal(frame, &bytes, &mut payload);
+    [&bytes[..], &payload, &tag].concat()
+}
+
+/// Events but the start and the end of boots.
+fn events(receiver: &mut Receiver) -> Vec<EventKind> {
+    let events = core::iter::from_fn(|| receiver.poll_event()).map(|event| event.kind);
+    events.filter(|kind| !matches!(kind, EventKind::Started | EventKind::Ended)).collect()
+}
+
+#[test]
+fn the_last_frame_number_of_two_boots_is_counted() {
+    let mut receiver = receiver();
+    for boot in [1, 2, 3] {
+        let frame = seal(boot, u64::MAX, data(0, 0), &[record(0, 0)]);
+        assert_eq!(receiver.handle_datagram(&frame, 0), Ok(()));
+        assert!(receiver.counters().frames_missing >= u64::MAX - 1);
+    }
+}
+
+#[test]
+fn the_last_sequence_number_is_never_delivered_twice() {
+    let mut receiver = receiver();
+    for frame in 0..3 {
+        let frame = seal(1, frame, data(frame, 0), &[record(0, u64::MAX), heads(&[u64::MAX])]);
+        assert_eq!(receiver.handle_datagram(&frame, 0), Ok(()));
+        receiver.handle_timeout(1_000_000);
+    }
+    let gap = EventKind::Gap { source: SourceId(0), first: 0, last: u64::MAX - 1 };
+    assert_eq!(events(&mut receiver), [gap]);
+    assert_eq!(receiver.counters().records_old, 3);
+}
+
+#[test]
+fn endless_gaps_of_two_sources_are_counted() {
+    let mut receiver = receiver();
+    let frame = seal(1, 0, data(0, 0), &[heads(&[u64::MAX, u64::MAX])]);
+    assert_eq!(receiver.handle_datagram(&frame, 0), Ok(()));
+    receiver.handle_timeout(1_000_000);
+    assert_eq!(events(&mut receiver).len(), 2);
+    assert_eq!(receiver.counters().records_missing, u64::MAX);
+}
+
+#[test]
+fn the_last_block_can_be_completed() {
+    let mut receiver = receiver();
+    let limit = ReceiverConfig { shard_bytes_max: 1, ..receiver.config };
+    receiver.config = limit;
+    let code = Code::new(CODE.0, CODE.1).expect("there is such a code");
+    let (block, class) = (u64::MAX, Class::Telemetry);
+    // The block before it is given up for it, so that it is the first that is open.
+    let frames = [
+        seal(1, 0, data(u64::MAX - 1, 0), &[record(0, 0)]),
+        seal(1, 1, data(block, 0), &[record(0, 1)]),
+        seal(1, 2, Body::Parity { class, block, index: 0, data_sent: 1, code }, &[record(0, 1)]),
+    ];
+    for frame in frames {
+        assert_eq!(receiver.handle_datagram(&frame, 0), Ok(()));
+    }
+    assert_eq!(events(&mut receiver).len(), 2);
+}
