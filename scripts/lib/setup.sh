@@ -32,6 +32,9 @@ readonly needs_test=(
     'function:python_venv_exists|python3 python3-venv|for independent Modbus peers'
     'command:shellcheck|shellcheck|to check the scripts'
 )
+readonly needs_fuzz=(
+    'command:c++|g++|to build libFuzzer'
+)
 readonly needs_lint=(
     'function:rustfmt_exists|rustfmt-web|to check how the code is laid out'
     'function:clippy_exists|rust-web-clippy|to check the code'

@@ -1,0 +1,62 @@
+//! Fuzzing of everything that reads what somebody else wrote: each target is a function of bytes that panics
+//! if a promise is broken.
+//!
+//! `./scripts/fuzz` runs the targets guided by coverage; `tests/tests/fuzz.rs` runs the committed corpus and
+//! seeded mutations of it with any toolchain. Inputs that are guarded by a checksum or a key are made valid
+//! here, so that what lies behind the guard is reached.
+
+pub mod corpus;
+mod fec;
+mod formats;
+mod frame;
+pub mod hunt;
+mod medium;
+mod message;
+mod modbus;
+pub mod mutate;
+mod receiver;
+mod script;
+mod seal;
+pub mod seeds;
+mod site;
+
+/// Something that is fuzzed.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name, as in `./scripts/fuzz NAME SECONDS`.
+    pub name: &'static str,
+    /// Runs one input.
+    pub run: fn(&[u8]),
+    /// How many mutations a plain test run tries; what is slow gets fewer.
+    pub mutations: u32,
+}
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    Target { name: "config", run: formats::config, mutations: 20_000 },
+    Target { name: "fec", run: fec::fec, mutations: 2000 },
+    Target { name: "frame", run: frame::frame, mutations: 20_000 },
+    Target { name: "handover", run: formats::handover, mutations: 20_000 },
+    Target { name: "manifest", run: formats::manifest, mutations: 20_000 },
+    Target { name: "medium", run: medium::medium, mutations: 12 },
+    Target { name: "message", run: message::message, mutations: 20_000 },
+    Target { name: "modbus", run: modbus::poller, mutations: 2000 },
+    Target { name: "modbus_reply", run: modbus::reply, mutations: 20_000 },
+    Target { name: "receiver", run: receiver::receiver, mutations: 1000 },
+    Target { name: "site", run: site::site, mutations: 2000 },
+];
+
+/// Runs one input of the target called `name`, for programs that have nothing else to do.
+///
+/// # Panics
+/// If a promise is broken, or there is no such target.
+pub fn run(name: &str, data: &[u8]) {
+    let target = target(name).expect("the table holds every target");
+    (target.run)(data);
+}
+
+/// The target called `name`.
+#[must_use]
+pub fn target(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}

@@ -1,0 +1,66 @@
+//! Authentic frames that no sender makes.
+
+use noreturn_wire::frame::{FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use noreturn_wire::{Body, Class, Code, Header, Heads, Message, SourceId};
+
+use super::super::script::Script;
+use super::super::seal::seal;
+use super::{BOOTS, beacon, encoded, key, record};
+
+/// Codes that contradict each other and those of honest senders.
+const CODES: [(u8, u8); 8] = [(1, 0), (1, 1), (2, 2), (3, 0), (4, 2), (10, 4), (5, 6), (20, 12)];
+
+/// An authentic frame of the boot at `place`.
+pub(super) fn frame(place: usize, script: &mut Script<'_>) -> Vec<u8> {
+    let (diode, boot, _) = BOOTS[place];
+    let header = Header { diode, boot, frame: script.number(), body: body(script) };
+    let mut payload = payload(script);
+    payload.resize(payload.len().clamp(1, PAYLOAD_BYTES_MAX), 0);
+    let frame = seal(&key(diode), &header, &payload);
+    assert!(frame.len() <= FRAME_BYTES_MAX);
+    frame
+}
+
+fn body(script: &mut Script<'_>) -> Body {
+    let class = script.choose(&[Class::Telemetry, Class::Telemetry, Class::Alarm, Class::Bulk]);
+    let (data, parity) = script.choose(&CODES);
+    let code = Code::new(data, parity).expect("the table holds codes");
+    let kind = script.byte();
+    match kind % 8 {
+        0 => Body::Beacon,
+        1..5 if parity > 0 => Body::Parity {
+            class,
+            block: script.number(),
+            index: script.byte() % parity,
+            data_sent: 1 + script.byte() % data,
+            code,
+        },
+        _ => Body::Data { class, block: script.number(), index: script.byte() % data, code },
+    }
+}
+
+fn payload(script: &mut Script<'_>) -> Vec<u8> {
+    match script.below(8) {
+        0..2 => {
+            let length = script.number() as usize % PAYLOAD_BYTES_MAX;
+            script.take(length).to_vec()
+        }
+        2 => script.byte().to_be_bytes().repeat(1 + script.number() as usize % PAYLOAD_BYTES_MAX),
+        3 => {
+            let mut buffer = [0; PAYLOAD_BYTES_MAX];
+            beacon(script.number()).encode(&mut buffer).map(<[u8]>::to_vec).unwrap_or_default()
+        }
+        4 => {
+            let (first, count) = (SourceId(script.number() as u32), script.below(8));
+            let next = (0..count).map(|_| script.number()).collect();
+            encoded(&Message::Heads(Heads { first, next }))
+        }
+        _ => {
+            let (source, first, count) =
+                (SourceId(script.byte().into()), script.number(), 1 + script.below(16));
+            let step = script.number();
+            let sequences = (0..count as u64).map(|n| first.wrapping_add(n.wrapping_mul(step)));
+            sequences.flat_map(|sequence| encoded(&Message::Record(record(source, sequence)))).collect()
+        }
+    }
+}

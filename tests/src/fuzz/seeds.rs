@@ -1,0 +1,31 @@
+//! The seeds of the corpus: for each target the inputs that people can think of.
+//!
+//! `cargo run -p noreturn-tests --bin fuzz-seeds` writes them anew after a format has changed.
+
+mod formats;
+mod scripts;
+mod wire;
+
+pub(super) use formats::config;
+
+/// An input with a name.
+pub type Seed = (&'static str, Vec<u8>);
+
+/// The seeds of the target called `name`; none if there is no such target.
+#[must_use]
+pub fn of(name: &str) -> Vec<Seed> {
+    match name {
+        "config" => formats::configs(),
+        "fec" => scripts::fec(),
+        "frame" => wire::frames(),
+        "handover" => formats::handovers(),
+        "manifest" => formats::manifests(),
+        "medium" => scripts::medium(),
+        "message" => wire::messages(),
+        "modbus" => scripts::modbus(),
+        "modbus_reply" => wire::modbus_replies(),
+        "receiver" => scripts::receiver(),
+        "site" => formats::sites(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,153 @@
+//! Seeds of what lies on the medium, and of what it is made from.
+
+use noreturn_image_format::{Config, Entry, Handover, Manifest, Sha256Digest};
+
+use super::Seed;
+
+/// A site file with every key.
+const SITE: &str = r#"[diode]
+id = 7
+name = "waterworks-east"
+key_file = "diode.key"
+
+[inside]
+card = "00:02.0"
+address = "10.1.0.2/24"
+gateway = "10.1.0.1"
+
+[outside]
+card = "00:03.0"
+source = "10.0.2.15:4100"
+
+[[outside.destination]]
+mac = "52:55:0a:00:02:02"
+address = "10.0.2.2:4100"
+
+[[outside.destination]]
+mac = "01:00:5e:01:02:03"
+address = "239.1.2.3:4100"
+
+[link]
+data_shards = 8
+parity_shards = 3
+latency_ms_max = 20
+rate_bytes_per_s = 1_000_000
+burst_bytes = 4096
+announce_period_ms = 10_000
+
+[[modbus]]
+name = "plc-1"
+address = "10.1.0.10:502"
+unit = 17
+timeout_ms = 500
+backoff_ms_min = 100
+backoff_ms_max = 1000
+
+[[modbus.point]]
+name = "tank1/level"
+function = 3
+address = 0
+type = "f32"
+word_order = "low_first"
+period_ms = 500
+unit = "m"
+
+[[modbus.point]]
+name = "tank1/temperature"
+function = 4
+address = 2
+type = "i16"
+scale = 0.1
+unit = "°C"
+
+[[modbus.point]]
+name = "flow"
+function = 3
+address = 2
+count = 3
+type = "u32"
+
+[[modbus]]
+name = "plc-2"
+address = "192.0.2.1:1502"
+
+[[modbus.point]]
+name = "pump"
+function = 1
+address = 16
+count = 4
+
+[[modbus.point]]
+name = "door"
+function = 2
+address = 65535
+"#;
+
+/// The least that a site file can say.
+const SMALL_SITE: &str = r#"diode = {id = 1, name = "a", key_file = "k"}
+inside = {card = "00:02.0", address = "10.1.0.2/24"}
+outside = {card = "00:03.0", source = "10.0.2.15:1", destination = [{mac = "02:00:00:00:00:01", address = "10.0.2.2:1"}]}
+modbus = [{name = "p", address = "10.1.0.1:502", point = [{name = "x", function = 1, address = 0}]}]
+"#;
+
+/// What the full site file means.
+pub(in super::super) fn config() -> Config {
+    noreturn_site::parse(SITE, "site.toml", |_| Ok([7; 32])).expect("the site file is right")
+}
+
+pub(super) fn sites() -> Vec<Seed> {
+    let unknown_key = SMALL_SITE.replace("function", "funktion");
+    let nested = format!("a = {}{}", "[".repeat(100), "]".repeat(100));
+    let wrong_everywhere = "[diode]\nid = -1\nname = \"\"\n[inside]\naddress = \"10.1.0.2/31\"\n[[modbus]]\n\
+                            [[modbus.point]]\nfunction = 3\naddress = 65536\ncount = 0\nscale = nan\n";
+    vec![
+        ("full", SITE.into()),
+        ("small", SMALL_SITE.into()),
+        ("unknown-key", unknown_key.into_bytes()),
+        ("nested", nested.into_bytes()),
+        ("wrong-everywhere", wrong_everywhere.into()),
+        ("many-values", SMALL_SITE.replace("address = 0", "address = 0, count = 2000").into_bytes()),
+        ("not-toml", b"[diode\n".to_vec()),
+    ]
+}
+
+pub(super) fn configs() -> Vec<Seed> {
+    let full = config().encode().expect("it was accepted");
+    let small = noreturn_site::parse(SMALL_SITE, "site.toml", |_| Ok([7; 32]));
+    let small = small.expect("the site file is right").encode().expect("it was accepted");
+    let cut = full[..full.len() / 2].to_vec();
+    let trailing = [&small[..], b"\0"].concat();
+    vec![("full", full), ("small", small), ("cut", cut), ("trailing", trailing)]
+}
+
+pub(super) fn manifests() -> Vec<Seed> {
+    let config = Entry::of(b"config");
+    let manifest = Manifest { image_bytes: 36_700_160, kernel: Entry::of(b"kernel"), config };
+    let text = manifest.emit();
+    let largest = Manifest { image_bytes: 256 << 20, ..manifest }.emit();
+    vec![
+        ("right", text.clone().into()),
+        ("largest", largest.into()),
+        ("leading-zero", text.replace("image-bytes ", "image-bytes 0").into()),
+        ("returns", text.replace('\n', "\r\n").into()),
+        ("trailing", (text.clone() + "\n").into()),
+        ("wrong-digest", text.replace("kernel 6", "kernel 7").into()),
+    ]
+}
+
+pub(super) fn handovers() -> Vec<Seed> {
+    let handover = Handover {
+        image_sha256: Sha256Digest::of(b"image"),
+        config_sha256: Sha256Digest::of(b"config"),
+        config_address: 0x0800_0000,
+        config_bytes: 1234,
+    };
+    let text = handover.emit().replace(' ', "\0");
+    vec![
+        ("right", text.clone().into()),
+        ("others-too", format!("kernel\0-x\0{text}\0image-sha256=\0").into()),
+        ("largest", text.replace("1234", "18446744073709551615").into()),
+        ("too-large", text.replace("1234", "18446744073709551616").into()),
+        ("signs", text.replace("1234", "+1234").replace("134217728", "-1").into()),
+    ]
+}
