@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-/// Shards of a block in all, at most: the number of points of GF(2^8) that the code uses.
-pub const SHARDS_MAX: u16 = 255;
+/// Shards of a block in all, at most: the number of points of GF(2^8).
+pub const SHARDS_MAX: u16 = 256;
 
 /// Data and parity shards of a full block; valid by construction.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

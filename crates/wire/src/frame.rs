@@ -89,10 +89,10 @@ pub struct Code {
 }
 
 impl Code {
-    /// A code over GF(2^8): at least one data shard, at most 255 shards in all.
+    /// A code over GF(2^8): at least one data shard, at most 256 shards in all, one for each of its elements.
     #[must_use]
     pub const fn new(data: u8, parity: u8) -> Option<Self> {
-        if data == 0 || data as u16 + parity as u16 > 255 {
+        if data == 0 || data as u16 + parity as u16 > 256 {
             return None;
         }
         Some(Self { data, parity })
