@@ -1,12 +1,12 @@
 //! The decoder: what is missing, from what is there.
 
-use alloc::vec;
 use alloc::vec::Vec;
-
-use reed_solomon_erasure::galois_8::{div, mul, mul_slice, mul_slice_xor};
 
 use crate::coefficients::Coefficients;
 use crate::geometry::Geometry;
+use crate::multiply::{Before, Kernel, Term};
+use crate::patterns::Patterns;
+use crate::rows::Rows;
 
 /// What arrived of one block.
 #[derive(Debug)]
@@ -26,18 +26,39 @@ pub struct NotEnoughShards {
     pub parity: usize,
 }
 
-/// Recovers what is missing of one block after another. Losses of the same shape cost less the second time.
+/// Recovers what is missing of one block after another. Losses of the same pattern cost less the second time.
 #[derive(Debug)]
 pub struct Decoder {
     coefficients: Coefficients,
-    recovered: Vec<(u8, Vec<u8>)>,
+    kernel: Kernel,
+    patterns: Patterns,
+    missing: Vec<u8>,
+    /// Rows of the parity shards in use.
+    rows: Vec<u8>,
+    /// Where these are in [`Shards::parity`].
+    places: Vec<usize>,
+    recovered: Rows,
 }
 
 impl Decoder {
     /// A decoder for blocks of the geometry of `coefficients`.
     #[must_use]
-    pub const fn new(coefficients: Coefficients) -> Self {
-        Self { coefficients, recovered: Vec::new() }
+    pub fn new(coefficients: Coefficients) -> Self {
+        Self::with_kernel(coefficients, Kernel::best())
+    }
+
+    /// The same with a kernel of the caller's choice: what is recovered is the same.
+    #[must_use]
+    pub fn with_kernel(coefficients: Coefficients, kernel: Kernel) -> Self {
+        Self {
+            coefficients,
+            kernel,
+            patterns: Patterns::new(),
+            missing: Vec::new(),
+            rows: Vec::new(),
+            places: Vec::new(),
+            recovered: Rows::new(0, 0),
+        }
     }
 
     /// The geometry of its blocks.
@@ -50,93 +71,61 @@ impl Decoder {
     /// zeros. They are the decoder's until the next block.
     ///
     /// # Errors
-    /// [`NotEnoughShards`] if it cannot; also when rows repeat, lie outside the geometry, or differ in length,
-    /// because such parity is not usable.
+    /// [`NotEnoughShards`] if it cannot; also when rows repeat, lie outside the geometry, or differ in length, or
+    /// there are more data shards than the geometry has, because such parity is not usable.
     pub fn recover<'a>(
         &'a mut self,
         shards: &Shards<'_>,
     ) -> Result<impl ExactSizeIterator<Item = (u8, &'a [u8])> + use<'a>, NotEnoughShards> {
-        self.recovered = recover(&self.coefficients, shards)?;
-        Ok(self.recovered.iter().map(|(index, shard)| (*index, &shard[..])))
-    }
-}
-
-fn recover(coefficients: &Coefficients, shards: &Shards<'_>) -> Result<Vec<(u8, Vec<u8>)>, NotEnoughShards> {
-    let missing: Vec<u8> =
-        (0..).zip(shards.data).filter(|(_, shard)| shard.is_none()).map(|(index, _)| index).collect();
-    let parity = usable_parity(coefficients, shards, missing.len());
-    let not_enough = NotEnoughShards { missing: missing.len(), parity: parity.len() };
-    if parity.len() < missing.len() {
-        return Err(not_enough);
-    }
-    let inverse = invert(coefficients, &parity, &missing).ok_or(not_enough)?;
-    let syndromes: Vec<Vec<u8>> =
-        parity.iter().map(|(row, shard)| syndrome(coefficients, *row, shard, shards.data)).collect();
-    Ok(missing.iter().zip(inverse).map(|(&index, factors)| (index, combine(&factors, &syndromes))).collect())
-}
-
-/// The first `wanted` parity shards with rows of their own and one length that covers the data.
-fn usable_parity<'a>(coefficients: &Coefficients, shards: &Shards<'a>, wanted: usize) -> Vec<(u8, &'a [u8])> {
-    let width = shards.parity.first().map_or(0, |(_, shard)| shard.len());
-    if shards.data.iter().flatten().any(|shard| shard.len() > width) {
-        return Vec::new();
-    }
-    let mut usable: Vec<(u8, &[u8])> = Vec::with_capacity(wanted);
-    for &(row, shard) in shards.parity {
-        let fresh = !usable.iter().any(|(seen, _)| *seen == row);
-        let fits = row < coefficients.geometry().parity() && shard.len() == width;
-        if fresh && fits && usable.len() < wanted {
-            usable.push((row, shard));
+        let width = shards.parity.first().map_or(0, |(_, shard)| shard.len());
+        self.find_missing(shards);
+        self.choose_parity(shards, width);
+        if self.places.len() < self.missing.len() {
+            return Err(NotEnoughShards { missing: self.missing.len(), parity: self.places.len() });
         }
-    }
-    usable
-}
-
-/// What a parity shard says about the missing shards alone: itself minus the part of those that are there.
-fn syndrome(coefficients: &Coefficients, row: u8, parity: &[u8], data: &[Option<&[u8]>]) -> Vec<u8> {
-    let mut sum = parity.to_vec();
-    for (column, shard) in (0..).zip(data) {
-        if let Some(shard) = shard {
-            mul_slice_xor(coefficients.factor(row, column), shard, &mut sum[..shard.len()]);
+        if !self.missing.is_empty() {
+            self.compute(shards, width);
         }
+        let recovered = &self.recovered;
+        Ok(self.missing.iter().enumerate().map(move |(row, &index)| {
+            (index, recovered.row(row).and_then(|shard| shard.get(..width)).unwrap_or_default())
+        }))
     }
-    sum
-}
 
-fn combine(factors: &[u8], syndromes: &[Vec<u8>]) -> Vec<u8> {
-    let mut shard = vec![0; syndromes.first().map_or(0, Vec::len)];
-    for (index, (&factor, syndrome)) in factors.iter().zip(syndromes).enumerate() {
-        if index == 0 {
-            mul_slice(factor, syndrome, &mut shard);
-        } else {
-            mul_slice_xor(factor, syndrome, &mut shard);
+    fn find_missing(&mut self, shards: &Shards<'_>) {
+        let missing = shards.data.iter().enumerate().filter(|(_, shard)| shard.is_none());
+        self.missing.clear();
+        self.missing.extend(missing.filter_map(|(index, _)| u8::try_from(index).ok()));
+    }
+
+    /// The first parity shards, as many as are missing, with rows of their own and one length that covers the data.
+    fn choose_parity(&mut self, shards: &Shards<'_>, width: usize) {
+        self.rows.clear();
+        self.places.clear();
+        let geometry = self.coefficients.geometry();
+        let too_many = shards.data.len() > usize::from(geometry.data());
+        if too_many || shards.data.iter().flatten().any(|shard| shard.len() > width) {
+            return;
         }
-    }
-    shard
-}
-
-/// Gauss–Jordan over the square part of the matrix that joins `parity` rows and `missing` columns.
-///
-/// Every such part of a systematic MDS matrix is invertible, so `None` means a programming error only.
-fn invert(coefficients: &Coefficients, parity: &[(u8, &[u8])], missing: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let size = missing.len();
-    let mut rows: Vec<Vec<u8>> = (0..size)
-        .map(|i| {
-            let left = missing.iter().map(|&column| coefficients.factor(parity[i].0, column));
-            left.chain((0..size).map(|j| u8::from(i == j))).collect()
-        })
-        .collect();
-    for pivot in 0..size {
-        let from = (pivot..size).find(|&row| rows[row][pivot] != 0)?;
-        rows.swap(pivot, from);
-        let scale = div(1, rows[pivot][pivot]);
-        rows[pivot].iter_mut().for_each(|value| *value = mul(*value, scale));
-        let source = rows[pivot].clone();
-        for (index, row) in rows.iter_mut().enumerate() {
-            if index != pivot {
-                mul_slice_xor(row[pivot], &source, row);
+        for (place, &(row, shard)) in shards.parity.iter().enumerate() {
+            if self.rows.len() == self.missing.len() {
+                break;
+            }
+            if row < geometry.parity() && shard.len() == width && !self.rows.contains(&row) {
+                self.rows.push(row);
+                self.places.push(place);
             }
         }
     }
-    Some(rows.into_iter().map(|mut row| row.split_off(size)).collect())
+
+    fn compute(&mut self, shards: &Shards<'_>, width: usize) {
+        let matrix = self.patterns.recovery(&self.coefficients, &self.missing, &self.rows);
+        let data = (0..).zip(shards.data).filter_map(|(column, shard)| Some((column, (*shard)?)));
+        let first_parity = usize::from(self.coefficients.geometry().data());
+        let parity = (first_parity..).zip(self.places.iter().map(|&place| shards.parity[place].1));
+        let terms =
+            data.chain(parity).map(|(column, source)| Term { factors: matrix.column(column), source });
+        self.recovered.reshape(self.missing.len(), width);
+        self.kernel.sum(&mut self.recovered, width, Before::Forget, terms);
+    }
 }
