@@ -33,17 +33,17 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
-    Target { name: "config", run: formats::config, mutations: 20_000 },
-    Target { name: "fec", run: fec::fec, mutations: 2000 },
-    Target { name: "frame", run: frame::frame, mutations: 20_000 },
-    Target { name: "handover", run: formats::handover, mutations: 20_000 },
-    Target { name: "manifest", run: formats::manifest, mutations: 20_000 },
-    Target { name: "medium", run: medium::medium, mutations: 12 },
-    Target { name: "message", run: message::message, mutations: 20_000 },
-    Target { name: "modbus", run: modbus::poller, mutations: 2000 },
-    Target { name: "modbus_reply", run: modbus::reply, mutations: 20_000 },
-    Target { name: "receiver", run: receiver::receiver, mutations: 1000 },
-    Target { name: "site", run: site::site, mutations: 2000 },
+    Target { name: "config", run: formats::config, mutations: 200_000 },
+    Target { name: "fec", run: fec::fec, mutations: 8000 },
+    Target { name: "frame", run: frame::frame, mutations: 200_000 },
+    Target { name: "handover", run: formats::handover, mutations: 200_000 },
+    Target { name: "manifest", run: formats::manifest, mutations: 100_000 },
+    Target { name: "medium", run: medium::medium, mutations: 40 },
+    Target { name: "message", run: message::message, mutations: 200_000 },
+    Target { name: "modbus", run: modbus::poller, mutations: 50_000 },
+    Target { name: "modbus_reply", run: modbus::reply, mutations: 200_000 },
+    Target { name: "receiver", run: receiver::receiver, mutations: 5000 },
+    Target { name: "site", run: site::site, mutations: 20_000 },
 ];
 
 /// Runs one input of the target called `name`, for programs that have nothing else to do.

@@ -10,6 +10,7 @@ mod liar;
 use std::collections::VecDeque;
 
 use noreturn_fec::Geometry;
+use noreturn_link::receiver::ReceiverCounters;
 use noreturn_link::{DiodeKey, Receiver, ReceiverConfig, Sender, SenderConfig};
 use noreturn_wire::frame::{FRAME_BYTES_MAX, SHARD_BYTES_MAX};
 use noreturn_wire::{
@@ -78,6 +79,11 @@ fn beacon(uptime_us: u64) -> Beacon {
 
 /// Runs the input as a script.
 pub(super) fn receiver(data: &[u8]) {
+    play(data);
+}
+
+/// Runs a script; what the receiver counted.
+fn play(data: &[u8]) -> ReceiverCounters {
     let mut script = Script(data);
     let mut world = World::new();
     for _ in 0..STEPS_MAX {
@@ -87,6 +93,7 @@ pub(super) fn receiver(data: &[u8]) {
         world.step(&mut script);
     }
     world.settle();
+    world.receiver.counters()
 }
 
 struct World {
@@ -248,4 +255,25 @@ fn sender(diode: DiodeId, boot: BootId, (data, parity): (u8, u8)) -> Sender {
         queue_bytes_max: 4096,
     };
     Sender::new(&config, boot, &key(diode))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::seeds;
+    use super::*;
+
+    #[test]
+    fn the_seeds_reach_everything_that_is_counted() {
+        let mut totals = BTreeMap::new();
+        for (_, seed) in seeds::of("receiver") {
+            for (name, count) in play(&seed).named() {
+                let total: &mut u64 = totals.entry(name).or_default();
+                *total = total.saturating_add(count);
+            }
+        }
+        let never: Vec<_> = totals.iter().filter(|(_, total)| **total == 0).collect();
+        assert_eq!(never, [], "{totals:?}");
+    }
 }

@@ -3,6 +3,7 @@
 //! `cargo run -p noreturn-tests --bin fuzz-seeds` writes them anew after a format has changed.
 
 mod formats;
+mod receiver;
 mod scripts;
 mod wire;
 
@@ -24,7 +25,7 @@ pub fn of(name: &str) -> Vec<Seed> {
         "message" => wire::messages(),
         "modbus" => scripts::modbus(),
         "modbus_reply" => wire::modbus_replies(),
-        "receiver" => scripts::receiver(),
+        "receiver" => receiver::receiver(),
         "site" => formats::sites(),
         _ => Vec::new(),
     }

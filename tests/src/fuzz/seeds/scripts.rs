@@ -1,4 +1,4 @@
-//! Seeds of targets that read an input as a script; the numbers are those of the targets' steps.
+//! Seeds of small targets that read an input as a script; the numbers are those of the targets' steps.
 
 use super::Seed;
 
@@ -56,63 +56,5 @@ pub(super) fn medium() -> Vec<Seed> {
         ("file-length", vec![0, 0, 7, 66, 28, 4, 255, 255, 255, 255]),
         ("kernel", vec![0, 0, 9, 2, 0, 8, 1, 0, 0, 0, 7, 0, 0, 0]),
         ("cut", vec![1, 0, 11, 0x80]),
-    ]
-}
-
-/// Steps of the receiver's world.
-mod step {
-    pub(super) const HEADS: u8 = 3;
-    pub(super) const ANNOUNCE: u8 = 4;
-    pub(super) const BEACON: u8 = 5;
-    pub(super) const TRANSMIT: u8 = 6;
-    pub(super) const DELIVER: u8 = 7;
-    pub(super) const DELIVER_ONE: u8 = 8;
-    pub(super) const LOSE_ONE: u8 = 9;
-    pub(super) const REPEAT_ONE: u8 = 10;
-    pub(super) const FLIP_ONE: u8 = 11;
-    pub(super) const CUT_ONE: u8 = 12;
-    pub(super) const PASS: u8 = 13;
-    pub(super) const THROW: u8 = 14;
-    pub(super) const LIE: u8 = 15;
-}
-
-/// For the receiver: honest senders at the places 0 to 3, a bad network, and lies.
-pub(super) fn receiver() -> Vec<Seed> {
-    use step::*;
-    // A few records in a frame of their own.
-    let frame = |place, source| [0, place, source, 3, TRANSMIT, place];
-    let frames = |place| (0..4).flat_map(|source| frame(place, source)).collect::<Vec<u8>>();
-    let quiet = [PASS, 250];
-    let head = |place| [HEADS, place, TRANSMIT, place, DELIVER, PASS, 200];
-    let record = |place: u8, frame: u8, block: u8, index: u8, first: u8| {
-        [LIE, place, frame, 0, 0, 7, block, index, 5, 1, first, 0, 1]
-    };
-    let delivered = [DELIVER; 8];
-    vec![
-        ("honest", [&[BEACON, 0, ANNOUNCE, 0, 1][..], &frames(0), &delivered, &head(0), &delivered].concat()),
-        ("recovered", [&frames(0)[..], &[LOSE_ONE, 1, LOSE_ONE, 1], &delivered, &quiet].concat()),
-        ("lost", [&frames(1)[..], &[LOSE_ONE, 0, LOSE_ONE, 1], &delivered, &head(1), &quiet].concat()),
-        (
-            "late",
-            [&frames(0)[..], &[DELIVER_ONE, 3, DELIVER_ONE, 2, PASS, 40, DELIVER_ONE, 0], &quiet].concat(),
-        ),
-        ("twice", [&frames(2)[..], &[REPEAT_ONE, 0, REPEAT_ONE, 3, REPEAT_ONE, 4], &delivered].concat()),
-        (
-            "damaged",
-            [&frames(3)[..], &[FLIP_ONE, 0, 60, 1, FLIP_ONE, 0, 5, 7, CUT_ONE, 0, 64], &delivered].concat(),
-        ),
-        ("thrown", [&[THROW, 70][..], b"NR\x01", &[0; 67], &frames(3), &delivered].concat()),
-        (
-            "restarts",
-            (0..3).chain(0..3).flat_map(|place| [&frames(place)[..], &delivered].concat()).collect(),
-        ),
-        (
-            "lies",
-            [&frames(0)[..], &delivered, &record(0, 50, 0, 0, 99), &record(0, 51, 0, 1, 3), &quiet].concat(),
-        ),
-        (
-            "last-numbers",
-            [LIE, 3, 0xe0 + 11, 0, 0, 7, 0xe0 + 11, 0, 5, 1, 0xe0 + 11, 1, 0, PASS, 250].to_vec(),
-        ),
     ]
 }
