@@ -35,6 +35,12 @@ readonly needs_test=(
 readonly needs_fuzz=(
     'command:c++|g++|to build libFuzzer'
 )
+readonly needs_bench=(
+    'command:autoreconf|autoconf automake libtool make|to build ISA-L, which stands beside our code'
+    'command:nasm|nasm|to build ISA-L'
+    'function:isal_exists|libisal2|ISA-L as Debian has it'
+    'command:valgrind|valgrind|to count instructions'
+)
 readonly needs_lint=(
     'function:rustfmt_exists|rustfmt-web|to check how the code is laid out'
     'function:clippy_exists|rust-web-clippy|to check the code'
@@ -81,6 +87,10 @@ probe_holds() {
 
 python_venv_exists() {
     python3 -c 'import ensurepip, venv'
+}
+
+isal_exists() {
+    ldconfig -p | grep -F libisal.so.2
 }
 
 rustfmt_exists() {

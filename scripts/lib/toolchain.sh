@@ -110,6 +110,11 @@ build_loader() {
     image_cargo image/loader x86_64-unknown-uefi build
 }
 
+# Forward error correction as the kernel has it, in a program for this machine. Linux loads it where it was linked to.
+build_soft_float() {
+    image_cargo tests/soft-float x86_64-unknown-none rustc -- -Crelocation-model=static
+}
+
 # Everything that, besides the sources and the site, decides the image's bytes, as JSON.
 provenance() {
     local driver linker

@@ -1,10 +1,11 @@
 //! What `./scripts/bench` measures, in groups that are measured together.
 
+mod block;
 mod boot;
 mod fec;
+mod instructions;
 mod link;
-
-use std::time::{Duration, Instant};
+mod timer;
 
 use anyhow::Result;
 
@@ -65,36 +66,28 @@ pub const GROUPS: &[Group] = &[
     Group {
         figures: &[
             "fec_encode_10_4",
+            "fec_encode_shards_10_4",
             "fec_decode_10_4",
+            "fec_decode_kept_10_4",
             "fec_encode_20_5",
+            "fec_encode_shards_20_5",
             "fec_decode_20_5",
+            "fec_decode_kept_20_5",
             "fec_encode_32_8",
+            "fec_encode_shards_32_8",
             "fec_decode_32_8",
+            "fec_decode_kept_32_8",
+            "fec_encode_200_56",
+            "fec_encode_shards_200_56",
+            "fec_decode_200_56",
+            "fec_decode_kept_200_56",
         ],
         measure: fec::measure,
     },
+    Group { figures: &["kernel_fec_instructions_per_byte"], measure: instructions::measure },
     Group {
         figures: &["sender_ns_per_record", "receiver_ns_per_record", "receiver_frames_per_s"],
         measure: link::measure,
     },
     Group { figures: &["loader_to_first_record_ms"], measure: boot::first_record },
 ];
-
-/// How long each thing is repeated.
-const MEASURE: Duration = Duration::from_millis(400);
-
-/// Seconds that one `round` takes: the median of five runs.
-fn seconds_per_round(mut round: impl FnMut()) -> f64 {
-    let mut runs: Vec<f64> = (0..5).map(|_| run(&mut round)).collect();
-    runs.sort_by(f64::total_cmp);
-    runs[2]
-}
-
-fn run(round: &mut impl FnMut()) -> f64 {
-    let (start, mut rounds) = (Instant::now(), 0_u32);
-    while start.elapsed() < MEASURE / 5 {
-        round();
-        rounds += 1;
-    }
-    start.elapsed().as_secs_f64() / f64::from(rounds)
-}

@@ -21,6 +21,16 @@ pub fn built(path: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// A program of a workspace under `tests`, which `./scripts/bench` builds.
+///
+/// # Errors
+/// If it is not there, with the command that makes it.
+pub fn bench_program(path: &str) -> Result<PathBuf> {
+    let path = root().join("tests").join(path);
+    ensure!(path.exists(), "{} does not exist; ./scripts/bench builds it", path.display());
+    Ok(path)
+}
+
 /// The kernel.
 ///
 /// # Errors

@@ -1,94 +1,142 @@
 //! Forward error correction with 1 KiB shards: gigabytes of data a second on one thread.
+//!
+//! Four figures a geometry: encoding a whole block; encoding shard by shard, as the sender does; decoding when as many
+//! data shards are lost as there is parity, others in every block; decoding when they are always the same, so that
+//! the matrix is at hand.
 
 use std::hint::black_box;
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use noreturn_fec::{Coefficients, Decoder, Encoder, Geometry, Shards};
 use reed_solomon_erasure::galois_8::ReedSolomon;
 
-use super::{Figure, seconds_per_round};
-use crate::random::Random;
+use super::Figure;
+use super::block::{Block, SHARD_BYTES};
+use super::timer::seconds_per_round;
+use crate::repository::bench_program;
 
-const SHARD_BYTES: usize = 1024;
+const REFERENCE: &str = "reed-solomon-erasure";
+
+/// What somebody else's code does, in GB/s.
+struct Peer {
+    name: &'static str,
+    encode: f64,
+    decode: f64,
+    /// With a matrix that is at hand, if that was measured.
+    decode_kept: Option<f64>,
+}
 
 /// Measures every geometry.
 pub(super) fn measure() -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    for (data, parity) in [(10, 4), (20, 5), (32, 8)] {
+    for (data, parity) in [(10, 4), (20, 5), (32, 8), (200, 56)] {
         figures.extend(geometry(data, parity)?);
     }
     Ok(figures)
 }
 
-fn geometry(data: u8, parity: u8) -> Result<[Figure; 2]> {
-    let mut random = Random(u64::from(data));
-    let shards: Vec<Vec<u8>> =
-        (0..data).map(|_| (0..SHARD_BYTES).map(|_| random.draw() as u8).collect()).collect();
-    let gigabytes = shards.len() as f64 * SHARD_BYTES as f64 / 1e9;
-    let reference = ReedSolomon::new(data.into(), parity.into())?;
-    let (encode, parity_shards) = encode(Geometry::new(data, parity)?, &shards);
-    let reference_encode = reference_encode(&reference, &shards);
-    let decode = decode(Geometry::new(data, parity)?, &shards, &parity_shards, &mut random.clone());
-    let reference_decode = reference_decode(&reference, &shards, &parity_shards, &mut random);
-    let figure = |name: &str, ours: f64, theirs: f64| {
-        let mut figure = Figure::new(format!("fec_{name}_{data}_{parity}"), gigabytes / ours, "GB/s");
-        figure.beside.push(("reed-solomon-erasure", gigabytes / theirs));
+fn geometry(data: u8, parity: u8) -> Result<[Figure; 4]> {
+    let block = Block::new(data.into(), parity.into());
+    let coefficients = Coefficients::new(Geometry::new(data, parity)?);
+    let (encode, parity_shards) = encode(&coefficients, &block);
+    let shard_by_shard = encode_shards(&coefficients, &block);
+    let decode_changing = decode(&coefficients, &block, &parity_shards, block.losses.len());
+    let decode_kept = decode(&coefficients, &block, &parity_shards, 1);
+    let mut peers = vec![reference(&block, &parity_shards)?];
+    match foreign(data, parity) {
+        Ok(foreign) => peers.extend(foreign),
+        Err(error) => eprintln!("bench: nothing stands beside the codes: {error:#}"),
+    }
+    let figure = |name: &str, seconds: f64, of: fn(&Peer) -> Option<f64>| {
+        let mut figure =
+            Figure::new(format!("fec_{name}_{data}_{parity}"), block.gigabytes() / seconds, "GB/s");
+        figure.beside = peers.iter().filter_map(|peer| Some((peer.name, of(peer)?))).collect();
         figure
     };
-    Ok([figure("encode", encode, reference_encode), figure("decode", decode, reference_decode)])
+    Ok([
+        figure("encode", encode, |peer| Some(peer.encode)),
+        figure("encode_shards", shard_by_shard, |peer| Some(peer.encode)),
+        figure("decode", decode_changing, |peer| Some(peer.decode)),
+        figure("decode_kept", decode_kept, |peer| peer.decode_kept),
+    ])
 }
 
-fn encode(geometry: Geometry, shards: &[Vec<u8>]) -> (f64, Vec<Vec<u8>>) {
-    let mut encoder = Encoder::new(Coefficients::new(geometry), SHARD_BYTES);
-    let mut parity = Vec::new();
-    let seconds = seconds_per_round(|| {
+fn encode(coefficients: &Coefficients, block: &Block) -> (f64, Vec<Vec<u8>>) {
+    let mut encoder = Encoder::new(coefficients.clone(), SHARD_BYTES);
+    let shards: Vec<&[u8]> = block.shards.iter().map(Vec::as_slice).collect();
+    let seconds = seconds_per_round(|| assert!(encoder.encode(black_box(&shards))));
+    let rows = 0..coefficients.geometry().parity();
+    (seconds, rows.filter_map(|row| encoder.parity(row).map(<[u8]>::to_vec)).collect())
+}
+
+fn encode_shards(coefficients: &Coefficients, block: &Block) -> f64 {
+    let mut encoder = Encoder::new(coefficients.clone(), SHARD_BYTES);
+    seconds_per_round(|| {
         encoder.clear();
-        assert!(shards.iter().all(|shard| encoder.add(black_box(shard))));
+        assert!(block.shards.iter().all(|shard| encoder.add(black_box(shard))));
         black_box(encoder.parity(0));
-    });
-    parity.extend((0..geometry.parity()).filter_map(|row| encoder.parity(row).map(<[u8]>::to_vec)));
-    (seconds, parity)
-}
-
-fn reference_encode(reference: &ReedSolomon, shards: &[Vec<u8>]) -> f64 {
-    let mut parity = vec![vec![0; SHARD_BYTES]; reference.parity_shard_count()];
-    seconds_per_round(|| {
-        let encoded = reference.encode_sep(black_box(shards), &mut parity);
-        assert!(encoded.is_ok());
     })
 }
 
-/// As many data shards as there is parity, another choice every time.
-fn lost(shards: usize, count: usize, random: &mut Random) -> Vec<usize> {
-    let mut all: Vec<usize> = (0..shards).collect();
-    (0..count)
-        .map(|_| all.swap_remove(usize::try_from(random.below(all.len() as u64)).unwrap_or(0)))
-        .collect()
-}
-
-fn decode(geometry: Geometry, shards: &[Vec<u8>], parity: &[Vec<u8>], random: &mut Random) -> f64 {
-    let mut decoder = Decoder::new(Coefficients::new(geometry));
+/// Goes through the first `losses` choices of lost shards in turn.
+fn decode(coefficients: &Coefficients, block: &Block, parity: &[Vec<u8>], losses: usize) -> f64 {
+    let mut decoder = Decoder::new(coefficients.clone());
     let parity: Vec<(u8, &[u8])> = (0..).zip(parity).map(|(row, shard)| (row, &shard[..])).collect();
+    let arrived: Vec<Vec<Option<&[u8]>>> = block.losses[..losses]
+        .iter()
+        .map(|lost| {
+            (0..).zip(&block.shards).map(|(n, shard)| (!lost.contains(&n)).then_some(&shard[..])).collect()
+        })
+        .collect();
+    let mut round = 0;
     seconds_per_round(|| {
-        let mut data: Vec<Option<&[u8]>> = shards.iter().map(|shard| Some(&shard[..])).collect();
-        lost(shards.len(), parity.len(), random).into_iter().for_each(|index| data[index] = None);
-        let recovered = decoder.recover(black_box(&Shards { data: &data, parity: &parity }));
-        assert!(recovered.is_ok());
+        let recovered = decoder.recover(black_box(&Shards { data: &arrived[round], parity: &parity }));
+        assert_eq!(recovered.map(Iterator::count), Ok(parity.len()));
+        round = (round + 1) % losses;
     })
 }
 
-fn reference_decode(
-    reference: &ReedSolomon,
-    shards: &[Vec<u8>],
-    parity: &[Vec<u8>],
-    random: &mut Random,
-) -> f64 {
+/// reed-solomon-erasure as everybody gets it; its parity must be ours.
+fn reference(block: &Block, ours: &[Vec<u8>]) -> Result<Peer> {
+    let reference = ReedSolomon::new(block.shards.len(), ours.len())?;
+    let mut parity = vec![vec![0; SHARD_BYTES]; ours.len()];
+    let encode = seconds_per_round(|| {
+        let encoded = reference.encode_sep(black_box(&block.shards), &mut parity);
+        assert!(encoded.is_ok());
+    });
+    ensure!(parity == ours, "our parity is not that of {REFERENCE}");
     let mut all: Vec<(Vec<u8>, bool)> =
-        shards.iter().chain(parity).map(|shard| (shard.clone(), true)).collect();
-    seconds_per_round(|| {
+        block.shards.iter().chain(&parity).map(|shard| (shard.clone(), true)).collect();
+    let mut losses = block.losses.iter().cycle();
+    let decode = seconds_per_round(|| {
         all.iter_mut().for_each(|(_, present)| *present = true);
-        lost(shards.len(), parity.len(), random).into_iter().for_each(|index| all[index].1 = false);
-        let recovered = reference.reconstruct(black_box(&mut all));
+        losses.next().into_iter().flatten().for_each(|&index| all[index].1 = false);
+        let recovered = reference.reconstruct_data(black_box(&mut all));
         assert!(recovered.is_ok());
-    })
+    });
+    let gigabytes = block.gigabytes();
+    Ok(Peer { name: REFERENCE, encode: gigabytes / encode, decode: gigabytes / decode, decode_kept: None })
+}
+
+/// The codes that a program of its own measures (tests/fec-peers).
+fn foreign(data: u8, parity: u8) -> Result<Vec<Peer>> {
+    let program = bench_program("fec-peers/target/release/noreturn-fec-peers")?;
+    let output = Command::new(program).args([data.to_string(), parity.to_string()]).output()?;
+    let said = String::from_utf8(output.stdout)?;
+    ensure!(output.status.success(), "fec-peers failed: {}", String::from_utf8_lossy(&output.stderr));
+    said.lines().map(|line| parse(line).with_context(|| format!("fec-peers said \"{line}\""))).collect()
+}
+
+fn parse(line: &str) -> Option<Peer> {
+    let mut fields = line.split('\t');
+    let name = match fields.next()? {
+        "reed-solomon-erasure, simd-accel" => "reed-solomon-erasure, simd-accel",
+        "ISA-L 2.31" => "ISA-L 2.31",
+        "ISA-L of the system" => "ISA-L of the system",
+        _ => return None,
+    };
+    let mut number = || fields.next()?.parse::<f64>().ok();
+    let (encode, decode, kept) = (number()?, number()?, number()?);
+    Some(Peer { name, encode, decode, decode_kept: (kept > 0.0).then_some(kept) })
 }
