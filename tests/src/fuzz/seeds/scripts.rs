@@ -20,24 +20,25 @@ pub(super) fn modbus() -> Vec<Seed> {
     ]
 }
 
-/// For forward error correction: geometry, an honest block, and nonsense.
+/// For forward error correction: geometry, kernel, then blocks: 0 and an honest one, or 1 and nonsense.
 pub(super) fn fec() -> Vec<Seed> {
-    // Ten data and four parity shards; all are sent, three get lost.
-    let mut losing = vec![9, 4, 9];
-    losing.extend((0..10).flat_map(|number| [20 + number, number * 7]));
-    losing.extend([1, 0, 1, 1, 0, 1, 1, 0, 1, 1]);
-    let mut too_few = losing.clone();
-    too_few.extend([0, 0, 1, 1]);
-    // Closed with two of them; then a block that repeats rows and contradicts its lengths.
-    let nonsense = [
-        9, 4, 1, 5, 1, 48, 2, 0, 1, 1, 1, 1, 1, 2, 40, 3, 1, 2, 3, 3, 0, 4, 9, 9, 9, 9, 0, 4, 8, 8, 8, 8, 255,
-    ];
+    // Ten data shards of which the network takes those that are 0 here.
+    let block = |arrived: [u8; 10]| {
+        let shards = (0..10).flat_map(|number| [20 + 13 * number, number * 7, number]);
+        [0, 9].into_iter().chain(shards).chain(arrived).collect::<Vec<u8>>()
+    };
+    let losing = block([1, 0, 1, 1, 0, 1, 1, 0, 1, 1]);
+    // Closed with two shards, of which one is there; rows repeat, do not exist, and have other lengths.
+    let nonsense =
+        [1, 2, 4, 1, 2, 3, 4, 127, 4, 0, 4, 9, 8, 7, 6, 0, 4, 5, 4, 3, 2, 255, 1, 0, 1, 3, 0, 0, 0];
     vec![
-        ("losing", [&losing[..], &[1; 4]].concat()),
-        ("too-few", too_few),
-        ("nonsense", nonsense.to_vec()),
-        ("one-copy", vec![0, 1, 0, 8, 3, 0, 1]),
-        ("no-parity", vec![2, 0, 2, 1, 1, 2, 2, 3, 3, 1, 1, 1]),
+        ("losing", [&[9, 4, 0][..], &losing, &[1; 4]].concat()),
+        ("portable", [&[9, 4, 255][..], &losing, &[1; 4]].concat()),
+        ("too-few", [&[9, 4, 0][..], &losing, &[0, 0, 1, 1]].concat()),
+        ("again", [&[9, 4, 0][..], &[&losing[..], &[1; 4]].concat().repeat(3)].concat()),
+        ("nonsense", [&[9, 4, 0][..], &nonsense].concat()),
+        ("one-copy", vec![0, 1, 0, 0, 0, 8, 3, 1, 0, 1]),
+        ("no-parity", vec![2, 0, 0, 0, 2, 1, 1, 1, 2, 2, 1, 3, 3, 1, 1, 1, 0]),
     ]
 }
 
