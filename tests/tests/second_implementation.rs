@@ -53,7 +53,7 @@ fn message(number: u64, random: &mut Random) -> (Message<'static>, Json) {
         2 => (Value::U64(bits), json!(bits)),
         _ => (Value::F64(bits as i32 as f64 / 1000.0), json!(bits as i32 as f64 / 1000.0)),
     };
-    let bad = number % 7 == 0;
+    let bad = number.is_multiple_of(7);
     let quality = if bad { Quality::Bad(Fault::Exception(2)) } else { Quality::Good };
     let record =
         Record { source, sequence: number, acquired_us: 1_700_000_000_000_000 + number, quality, value };
