@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 pub struct Coefficients {
     geometry: Geometry,
     generator: Matrix,
-    /// Of every point: the product of its differences from all data points but itself.
+    /// Of every point of the field: the product of its differences from all data points but itself.
     data_differences: Vec<Logarithm>,
 }
 
@@ -24,27 +24,19 @@ impl Coefficients {
     #[must_use]
     pub fn new(geometry: Geometry) -> Self {
         let (data, parity) = (geometry.data(), geometry.parity());
-        let data_differences = (0..usize::from(data) + usize::from(parity))
-            .map(|point| {
-                Logarithm::of_differences(point as u8, (0..data).filter(|&q| usize::from(q) != point))
-            })
-            .collect();
-        let mut coefficients =
-            Self { geometry, generator: Matrix::new(parity.into(), data.into()), data_differences };
+        let data_differences: Vec<Logarithm> =
+            (0..=u8::MAX).map(|point| Logarithm::of_differences(point, 0..data)).collect();
+        let mut generator = Matrix::default();
+        generator.reshape(parity.into(), data.into());
         for column in 0..data {
-            for row in 0..parity {
-                let factor = coefficients.lagrange(row, column).element();
-                coefficients.generator.column_mut(column.into())[usize::from(row)] = factor;
+            let inverse = Logarithm::ONE.divided_by(data_differences[usize::from(column)]);
+            let points = (usize::from(data)..).map(|point| point as u8);
+            for (factor, point) in generator.column_mut(column.into()).iter_mut().zip(points) {
+                *factor =
+                    data_differences[usize::from(point)].element_over_difference(inverse, point, column);
             }
         }
-        coefficients
-    }
-
-    fn lagrange(&self, row: u8, column: u8) -> Logarithm {
-        let point = self.point(row);
-        self.data_differences[usize::from(point)]
-            .divided_by(Logarithm::of(point ^ column))
-            .divided_by(self.data_differences[usize::from(column)])
+        Self { geometry, generator, data_differences }
     }
 
     /// The point of parity shard `row`, which is below 256 in every geometry.
@@ -69,33 +61,31 @@ impl Coefficients {
         self.generator.column(column.into())
     }
 
-    /// What gives the data shards `missing` from all others (column = their index) and from as many parity
-    /// shards `rows` (columns k and up, in their order). Both without repetition, both within the geometry.
-    pub(crate) fn recovery(&self, missing: &[u8], rows: &[u8]) -> Matrix {
+    /// Writes what gives the data shards `missing` from all others (column = their index) and from as many parity
+    /// shards `rows` (columns k and up, in their order). Both without repetition, both within the geometry. Columns
+    /// of missing shards are left as they are.
+    pub(crate) fn recovery(&self, missing: &[u8], rows: &[u8], matrix: &mut Matrix) {
         debug_assert_eq!(missing.len(), rows.len());
         let data = self.geometry.data();
-        let mut matrix = Matrix::new(missing.len(), usize::from(data) + rows.len());
-        let points: Vec<u8> = rows.iter().map(|&row| self.point(row)).collect();
-        // Of a missing point: the product of its differences from all points that are there.
-        let numerators: Vec<Logarithm> =
-            missing.iter().map(|&point| self.present_differences(point, missing, &points)).collect();
-        let present =
+        matrix.reshape(missing.len(), usize::from(data) + rows.len());
+        let parity = || rows.iter().map(|&row| self.point(row));
+        // Of any point: the product of its differences from all points that are there: the data points without those
+        // missing, and the points of the parity shards.
+        let present = |x: u8| {
+            self.data_differences[usize::from(x)]
+                .divided_by(Logarithm::of_differences(x, missing.iter().copied()))
+                .times(Logarithm::of_differences(x, parity()))
+        };
+        let numerators: Vec<Logarithm> = missing.iter().map(|&point| present(point)).collect();
+        let points =
             (0..data).filter(|point| !missing.contains(point)).map(|point| (usize::from(point), point));
-        for (column, point) in present.chain((usize::from(data)..).zip(points.iter().copied())) {
-            let denominator = self.present_differences(point, missing, &points);
-            let column = matrix.column_mut(column);
-            for ((factor, &wanted), numerator) in column.iter_mut().zip(missing).zip(&numerators) {
-                let quotient = numerator.divided_by(Logarithm::of(wanted ^ point)).divided_by(denominator);
-                *factor = quotient.element();
+        for (column, point) in points.chain((usize::from(data)..).zip(parity())) {
+            let inverse = Logarithm::ONE.divided_by(present(point));
+            for ((factor, &wanted), numerator) in
+                matrix.column_mut(column).iter_mut().zip(missing).zip(&numerators)
+            {
+                *factor = numerator.element_over_difference(inverse, wanted, point);
             }
         }
-        matrix
-    }
-
-    /// The product of the differences of `x` from all points that are there, but itself: all data
-    /// points without those `missing`, and the points of the parity shards.
-    fn present_differences(&self, x: u8, missing: &[u8], parity: &[u8]) -> Logarithm {
-        let others = |points: &[u8]| Logarithm::of_differences(x, points.iter().copied().filter(|&q| q != x));
-        self.data_differences[usize::from(x)].divided_by(others(missing)).times(others(parity))
     }
 }

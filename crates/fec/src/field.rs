@@ -4,7 +4,9 @@
 /// Elements other than 0, which form a cyclic group.
 const GROUP_ORDER: u8 = 255;
 
-const POWERS: [u8; GROUP_ORDER as usize] = powers();
+/// As long as the largest sum of three logarithms, so that no such sum needs a division.
+const POWERS: [u8; 3 * GROUP_ORDER as usize] = powers();
+/// That of 0, which has none, is that of 1: a product over all others may include the point itself.
 const LOGARITHMS: [u8; 256] = logarithms();
 
 /// The product, bit by bit: slow, and usable in constants.
@@ -24,8 +26,8 @@ const fn times_x(a: u8) -> u8 {
     (a << 1) ^ (if a & 0x80 != 0 { 0x1d } else { 0 })
 }
 
-const fn powers() -> [u8; GROUP_ORDER as usize] {
-    let mut powers = [1; GROUP_ORDER as usize];
+const fn powers() -> [u8; 3 * GROUP_ORDER as usize] {
+    let mut powers = [1; 3 * GROUP_ORDER as usize];
     let mut exponent = 1;
     while exponent < powers.len() {
         powers[exponent] = times_x(powers[exponent - 1]);
@@ -37,8 +39,8 @@ const fn powers() -> [u8; GROUP_ORDER as usize] {
 const fn logarithms() -> [u8; 256] {
     let mut logarithms = [0; 256];
     let mut exponent = 0;
-    while exponent < POWERS.len() {
-        logarithms[POWERS[exponent] as usize] = exponent as u8;
+    while exponent < GROUP_ORDER {
+        logarithms[POWERS[exponent as usize] as usize] = exponent;
         exponent += 1;
     }
     logarithms
@@ -49,10 +51,13 @@ const fn logarithms() -> [u8; 256] {
 pub(crate) struct Logarithm(u8);
 
 impl Logarithm {
-    /// Of an element other than 0, which has none.
-    pub(crate) fn of(element: u8) -> Self {
-        debug_assert!(element != 0, "0 has no logarithm");
-        Self(LOGARITHMS[usize::from(element)])
+    /// Of 1.
+    pub(crate) const ONE: Self = Self(0);
+
+    /// The product of `x − y` over all `y`, but for `y = x`.
+    pub(crate) fn of_differences(x: u8, others: impl IntoIterator<Item = u8>) -> Self {
+        let sum: u32 = others.into_iter().map(|y| u32::from(LOGARITHMS[usize::from(x ^ y)])).sum();
+        Self((sum % u32::from(GROUP_ORDER)) as u8)
     }
 
     pub(crate) fn times(self, other: Self) -> Self {
@@ -64,15 +69,10 @@ impl Logarithm {
         self.times(Self(GROUP_ORDER - other.0))
     }
 
-    /// The product of `x − y` over all `y`, none of which equals `x`.
-    pub(crate) fn of_differences(x: u8, others: impl IntoIterator<Item = u8>) -> Self {
-        let sum: u32 = others.into_iter().map(|y| u32::from(Self::of(x ^ y).0)).sum();
-        Self((sum % u32::from(GROUP_ORDER)) as u8)
-    }
-
-    /// The element.
-    pub(crate) fn element(self) -> u8 {
-        POWERS[usize::from(self.0 % GROUP_ORDER)]
+    /// The element `self · factor / (x − y)`; `x` and `y` differ.
+    pub(crate) fn element_over_difference(self, factor: Self, x: u8, y: u8) -> u8 {
+        let difference = GROUP_ORDER - LOGARITHMS[usize::from(x ^ y)];
+        POWERS[usize::from(self.0) + usize::from(factor.0) + usize::from(difference)]
     }
 }
 
@@ -80,13 +80,20 @@ impl Logarithm {
 mod tests {
     use super::{Logarithm, multiply};
 
+    /// The product of one difference from 0 is the element itself.
+    fn logarithm(element: u8) -> Logarithm {
+        Logarithm::of_differences(element, [0])
+    }
+
     #[test]
     fn logarithms_multiply_and_divide_like_the_field() {
         for a in 1..=255 {
             for b in 1..=255 {
-                let product = multiply(a, b);
-                assert_eq!(Logarithm::of(a).times(Logarithm::of(b)).element(), product);
-                assert_eq!(Logarithm::of(product).divided_by(Logarithm::of(b)).element(), a);
+                let product = logarithm(a).times(logarithm(b));
+                assert_eq!(product, logarithm(multiply(a, b)));
+                assert_eq!(product.divided_by(logarithm(b)), logarithm(a));
+                assert_eq!(product.element_over_difference(logarithm(1), b ^ 7, 7), a);
+                assert_eq!(Logarithm::of_differences(3, [3 ^ a, 3, 3 ^ b]), product);
             }
         }
     }

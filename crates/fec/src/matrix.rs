@@ -1,18 +1,18 @@
 //! A matrix of factors, column by column: a column belongs to one source and has a factor for every row.
 
-use alloc::vec;
 use alloc::vec::Vec;
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Matrix {
     rows: usize,
     factors: Vec<u8>,
 }
 
 impl Matrix {
-    /// All zeros.
-    pub(crate) fn new(rows: usize, columns: usize) -> Self {
-        Self { rows, factors: vec![0; rows * columns] }
+    /// Gives it this shape and whatever factors; takes new memory only to grow.
+    pub(crate) fn reshape(&mut self, rows: usize, columns: usize) {
+        self.rows = rows;
+        self.factors.resize(rows * columns, 0);
     }
 
     /// One factor a row; empty if there is no such column.

@@ -16,7 +16,7 @@ use core::fmt;
 use crate::rows::{BLOCK_BYTES, Rows};
 
 /// Sources that are added in one pass: as many kilobytes as stay in the nearest cache while all rows take them.
-const TERMS_MAX: usize = 32;
+const TERMS_MAX: usize = 16;
 
 /// One source, with a factor for every row.
 #[derive(Clone, Copy, Debug)]
@@ -71,19 +71,20 @@ impl Kernel {
         before: Before,
         terms: impl IntoIterator<Item = Term<'a>>,
     ) {
-        let (mut before, mut terms) = (before, terms.into_iter());
+        let mut before = before;
         let mut some = [Term { factors: &[], source: &[] }; TERMS_MAX];
-        loop {
-            let count = some.iter_mut().zip(&mut terms).map(|(place, term)| *place = term).count();
-            if count > 0 {
-                self.sum_some(rows, width, before, &some[..count]);
-                before = Before::Add;
+        let mut count = 0;
+        terms.into_iter().for_each(|term| {
+            some[count] = term;
+            count += 1;
+            if count == TERMS_MAX {
+                self.sum_some(rows, width, before, &some);
+                (before, count) = (Before::Add, 0);
             }
-            if count < TERMS_MAX {
-                break;
-            }
-        }
-        if before == Before::Forget {
+        });
+        if count > 0 {
+            self.sum_some(rows, width, before, &some[..count]);
+        } else if before == Before::Forget {
             rows.clear(0..width);
         }
     }

@@ -98,13 +98,13 @@ fn every_length_at_every_alignment_of_the_source() {
 
 #[test]
 fn every_number_of_rows_and_terms() {
-    let factors = noise(70 * 9, 3);
+    let factors = noise(70 * 11, 3);
     let sources: Vec<Vec<u8>> = (0..70).map(|n| noise(321, n)).collect();
     for kernel in Kernel::available() {
-        for rows in 0..=9 {
+        for rows in 0..=11 {
             for count in [0, 1, 2, 5, TERMS_MAX - 1, TERMS_MAX, TERMS_MAX + 1, 2 * TERMS_MAX, 70] {
                 let terms: Vec<Term<'_>> =
-                    (0..count).map(|n| Term { factors: &factors[9 * n..], source: &sources[n] }).collect();
+                    (0..count).map(|n| Term { factors: &factors[11 * n..], source: &sources[n] }).collect();
                 check(kernel, rows, 321, Before::Forget, &terms);
                 check(kernel, rows, 321, Before::Add, &terms);
             }

@@ -5,6 +5,7 @@
 
 use core::arch::x86_64::{__cpuid, __cpuid_count};
 use core::arch::{asm, global_asm};
+use core::mem::MaybeUninit;
 
 use super::tables::NIBBLES;
 use super::{Before, TERMS_MAX, Term};
@@ -49,7 +50,7 @@ enum Instructions {
     Gfni512,
 }
 
-/// Computes 4, 2 or 1 rows.
+/// Computes 5, 4, 2 or 1 rows.
 type Kernel = unsafe extern "sysv64" fn(*const Pass);
 
 /// What a kernel is to do; x86.s reads it by offset.
@@ -97,6 +98,7 @@ unsafe extern "sysv64" {
     fn noreturn_fec_gfni512_1(pass: *const Pass);
     fn noreturn_fec_gfni512_2(pass: *const Pass);
     fn noreturn_fec_gfni512_4(pass: *const Pass);
+    fn noreturn_fec_gfni512_5(pass: *const Pass);
 }
 
 impl Set {
@@ -121,6 +123,16 @@ impl Set {
         }
     }
 
+    /// How many of `rows` rows one kernel takes: as many as it has, but better 4 and 4 than 5, 2 and 1.
+    const fn rows_together(self, rows: usize) -> usize {
+        match (self.0, rows) {
+            (Instructions::Gfni512, 5 | 10) => 5,
+            (_, 4..) => 4,
+            (_, 2 | 3) => 2,
+            _ => 1,
+        }
+    }
+
     /// The kernel for `rows` rows.
     fn kernel(self, rows: usize) -> Kernel {
         match (self.0, rows) {
@@ -133,6 +145,7 @@ impl Set {
             (Instructions::Gfni, 4) => noreturn_fec_gfni_4,
             (Instructions::Gfni, 2) => noreturn_fec_gfni_2,
             (Instructions::Gfni, _) => noreturn_fec_gfni_1,
+            (Instructions::Gfni512, 5) => noreturn_fec_gfni512_5,
             (Instructions::Gfni512, 4) => noreturn_fec_gfni512_4,
             (Instructions::Gfni512, 2) => noreturn_fec_gfni512_2,
             (Instructions::Gfni512, _) => noreturn_fec_gfni512_1,
@@ -161,19 +174,16 @@ impl Set {
         assert!(bytes.is_multiple_of(BLOCK_BYTES) && bytes <= stride && !terms.is_empty());
         assert!(count > 0 && rows.len().checked_sub(bytes).is_some_and(|last| (count - 1) * stride <= last));
         assert!(terms.iter().all(|term| term.source.len() >= bytes && term.factors.len() >= count));
-        let mut sources = [Source { bytes: core::ptr::null(), factors: core::ptr::null() }; TERMS_MAX];
+        // Not filled beyond the terms: that would take as long as a small block.
+        let mut sources = [const { MaybeUninit::uninit() }; TERMS_MAX];
         for (source, term) in sources[..terms.len()].iter_mut().zip(terms) {
-            *source = Source { bytes: term.source.as_ptr(), factors: term.factors.as_ptr() };
+            source.write(Source { bytes: term.source.as_ptr(), factors: term.factors.as_ptr() });
         }
         let mut first_row = 0;
         while first_row < count {
-            let together = match count - first_row {
-                1 => 1,
-                2 | 3 => 2,
-                _ => 4,
-            };
+            let together = self.rows_together(count - first_row);
             let pass = Pass {
-                terms: sources.as_ptr(),
+                terms: sources.as_ptr().cast(),
                 term_count: terms.len(),
                 first_row,
                 rows: rows[first_row * stride..].as_mut_ptr(),
@@ -182,7 +192,8 @@ impl Set {
                 table: self.table(),
                 fresh: usize::from(before == Before::Forget),
             };
-            // SAFETY: the processor and its system have these instructions, because `self` exists only then. The kernel
+            // SAFETY: the processor and its system have these instructions, because `self` exists only then. All
+            // `term_count` sources have been written. The kernel
             // reads `bytes` bytes of every source and `together` factors from `first_row` on, and reads and writes
             // `bytes` bytes of `together` rows: the assertions above say that all of these exist, and the borrow of `rows`
             // that no one else uses them. A factor is a byte, so the table has an entry for it. The kernel

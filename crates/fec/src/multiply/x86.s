@@ -1,8 +1,8 @@
 # Sums of products over GF(2^8), for every set of vector instructions: out[row] (+)= sum of factor(row, term) * source[term].
 #
 # In assembly, because the kernel's target has no vector registers in Rust: what runs there is what the host's tests run.
-# Each function computes 4, 2 or 1 rows side by side and keeps them in registers over all terms, so that a source is read
-# once for four rows and a row is written once.
+# Each function computes 5, 4, 2 or 1 rows side by side and keeps them in registers over all terms, so that a source is read
+# once for all of them and a row is written once.
 #
 # noreturn_fec_SET_ROWS(pass: rdi), System V calling convention; touches no callee-saved register, no stack, no red zone.
 # Registers: rcx = byte offset; rsi = next term, rdx = end of terms; r8 = factors of the term, r9 = first row,
@@ -17,7 +17,7 @@
     add rsi, 16
 .endm
 
-# Where the rows lie: r8, r8 + r11, r8 + 2 * r11, r8 + rax.
+# Where the rows lie: r8, r8 + r11, r8 + 2 * r11, r8 + rax, r8 + 4 * r11.
 .macro locate_rows
     mov r8, [rdi + 24]
     mov r11, [rdi + 32]
@@ -48,8 +48,8 @@
     .endif
 .endm
 
-# All rows, of which the sums are in registers 0 to 3, 4 to 7, 8 to 11, 12 to 15 (four vectors a row) or
-# 0 to 1, 2 to 3, 4 to 5, 6 to 7 (at most two).
+# All rows, of which the sums are in registers 0 to 3, 4 to 7, 8 to 11, 12 to 15, 16 to 19 (four vectors a row) or
+# 0 to 1, 2 to 3, 4 to 5, 6 to 7, 8 to 9 (at most two).
 .macro each_row what, move, kind, size, vectors, rows
     locate_rows
     .if \vectors > 2
@@ -61,6 +61,9 @@
     \what \move, \kind, \size, \vectors, r8+2*r11, 8, 9, 10, 11
     \what \move, \kind, \size, \vectors, r8+rax, 12, 13, 14, 15
     .endif
+    .if \rows > 4
+    \what \move, \kind, \size, \vectors, r8+4*r11, 16, 17, 18, 19
+    .endif
     .else
     \what \move, \kind, \size, \vectors, r8, 0, 1, 0, 0
     .if \rows > 1
@@ -70,11 +73,14 @@
     \what \move, \kind, \size, \vectors, r8+2*r11, 4, 5, 0, 0
     \what \move, \kind, \size, \vectors, r8+rax, 6, 7, 0, 0
     .endif
+    .if \rows > 4
+    \what \move, \kind, \size, \vectors, r8+4*r11, 8, 9, 0, 0
+    .endif
     .endif
 .endm
 
 .macro zero_sums xor, kind, count
-    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+    .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19
     .if \n < \count
     .ifc \kind, xmm
     \xor \kind\n, \kind\n
@@ -109,6 +115,9 @@
     .if \rows > 2
     \set\()_row 2, \vectors, 2
     \set\()_row 3, \vectors, 3
+    .endif
+    .if \rows > 4
+    \set\()_row 4, \vectors, 4
     .endif
     cmp rsi, rdx
     jb 2b
@@ -191,7 +200,7 @@ noreturn_fec_\set\()_\rows:
     pick_two ssse3_sums, \sums
 .endm
 
-# The two sums of row 0, 1, 2 or 3.
+# The two sums of a row.
 .macro pick_two what, row
     .if \row == 0
     \what 0, 1
@@ -199,8 +208,10 @@ noreturn_fec_\set\()_\rows:
     \what 2, 3
     .elseif \row == 2
     \what 4, 5
-    .else
+    .elseif \row == 3
     \what 6, 7
+    .else
+    \what 8, 9
     .endif
 .endm
 
@@ -261,31 +272,32 @@ noreturn_fec_\set\()_\rows:
     pick_two gfni_sums, \sums
 .endm
 
-# GFNI on 64 bytes. zmm16 to zmm19: source; zmm20: matrix of the factor; zmm21 to zmm24: products.
+# GFNI on 64 bytes, where there are registers for a fifth row. zmm20 to zmm23: source; zmm24: matrix of the factor;
+# zmm25 to zmm28: products.
 
 .macro gfni512_load vectors
-    load_row vmovdqu64, zmm, 64, \vectors, r11, 16, 17, 18, 19
+    load_row vmovdqu64, zmm, 64, \vectors, r11, 20, 21, 22, 23
 .endm
 
 .macro gfni512_sum a, source, product
-    vgf2p8affineqb zmm\product, zmm\source, zmm20, 0
+    vgf2p8affineqb zmm\product, zmm\source, zmm24, 0
     vpxorq zmm\a, zmm\a, zmm\product
 .endm
 
 .macro gfni512_sums a, b, c, d
-    gfni512_sum \a, 16, 21
-    gfni512_sum \b, 17, 22
-    gfni512_sum \c, 18, 23
-    gfni512_sum \d, 19, 24
+    gfni512_sum \a, 20, 25
+    gfni512_sum \b, 21, 26
+    gfni512_sum \c, 22, 27
+    gfni512_sum \d, 23, 28
 .endm
 
 .macro gfni512_one a, b
-    gfni512_sum \a, 16, 21
+    gfni512_sum \a, 20, 25
 .endm
 
 .macro gfni512_row row, vectors, sums
     movzx eax, byte ptr [r8 + \row]
-    vpbroadcastq zmm20, [r10 + 8 * rax]
+    vpbroadcastq zmm24, [r10 + 8 * rax]
     .if \vectors == 1
     pick_two gfni512_one, \sums
     .elseif \sums == 0
@@ -294,8 +306,10 @@ noreturn_fec_\set\()_\rows:
     gfni512_sums 4, 5, 6, 7
     .elseif \sums == 2
     gfni512_sums 8, 9, 10, 11
-    .else
+    .elseif \sums == 3
     gfni512_sums 12, 13, 14, 15
+    .else
+    gfni512_sums 16, 17, 18, 19
     .endif
 .endm
 
@@ -306,4 +320,5 @@ noreturn_fec_\set\()_\rows:
     function gfni, vmovdqu, vpxor, ymm, 32, 2, \rows
     function gfni512, vmovdqu64, vpxorq, zmm, 64, 4, \rows
     .endr
+    function gfni512, vmovdqu64, vpxorq, zmm, 64, 4, 5
     .text
