@@ -72,8 +72,7 @@ impl Session {
         out.counters.data_frames += 1;
         out.counters.blocks_incomplete += taken.given_up;
         let understood = if taken.new { self.handle_shard(shard, false, now_us, out) } else { Ok(()) };
-        self.complete(block, now_us, out)?;
-        understood
+        understood.and(self.complete(block, now_us, out))
     }
 
     pub(super) fn handle_parity(
@@ -107,12 +106,14 @@ impl Session {
         self.sources.values().filter_map(|sequence| sequence.due_us(self.config.hold_us)).min()
     }
 
+    /// Takes what parity gives back. A shard that is not understood costs its own records, not its neighbours'.
     fn complete(&mut self, block: u64, now_us: u64, out: &mut Output<'_>) -> Result<(), Refusal> {
+        let mut understood = Ok(());
         for shard in self.blocks.complete(block) {
             out.counters.shards_recovered += 1;
-            self.handle_shard(&shard, true, now_us, out)?;
+            understood = understood.and(self.handle_shard(&shard, true, now_us, out));
         }
-        Ok(())
+        understood
     }
 
     fn handle_shard(

@@ -31,11 +31,16 @@ fn data(block: u64, index: u8) -> Body {
 
 /// An authentic frame of boot `boot`.
 fn seal(boot: u8, frame: u64, body: Body, messages: &[Message<'_>]) -> Vec<u8> {
-    let header = Header { diode: DIODE, boot: BootId([boot; 16]), frame, body };
     let mut payload = Vec::new();
     for message in messages {
         payload.extend_from_slice(message.encode(&mut [0; SHARD_BYTES_MAX]).expect("it fits"));
     }
+    seal_raw(boot, frame, body, payload)
+}
+
+/// An authentic frame of any payload.
+fn seal_raw(boot: u8, frame: u64, body: Body, mut payload: Vec<u8>) -> Vec<u8> {
+    let header = Header { diode: DIODE, boot: BootId([boot; 16]), frame, body };
     let bytes = header.emit();
     let tag = FrameKey::derive(&KEY, DIODE, header.boot).seal(frame, &bytes, &mut payload);
     [&bytes[..], &payload, &tag].concat()
@@ -97,4 +102,24 @@ fn the_last_block_can_be_completed() {
         assert_eq!(receiver.handle_datagram(&frame, 0), Ok(()));
     }
     assert_eq!(events(&mut receiver).len(), 2);
+}
+
+#[test]
+fn a_recovered_shard_that_is_not_understood_costs_nothing_but_itself() {
+    let geometry = noreturn_fec::Geometry::new(CODE.0, CODE.1).expect("there is such a geometry");
+    let mut encoder = noreturn_fec::Encoder::new(noreturn_fec::Coefficients::new(geometry), 64);
+    let good = record(0, 0).encode(&mut [0; 64]).expect("it fits").to_vec();
+    for shard in [&[0xff; 8][..], &good] {
+        let prefixed = [&crate::shard::length_prefix(shard.len())[..], shard].concat();
+        assert!(encoder.add(&prefixed));
+    }
+    let mut receiver = receiver();
+    let code = Code::new(CODE.0, CODE.1).expect("there is such a code");
+    let refusals = [0, 1].map(|index| {
+        let body = Body::Parity { class: Class::Telemetry, block: 0, index, data_sent: 2, code };
+        let parity = encoder.parity(index).expect("there are two").to_vec();
+        receiver.handle_datagram(&seal_raw(1, u64::from(index), body, parity), 0)
+    });
+    assert_eq!(refusals, [Ok(()), Err(Refusal::Malformed)]);
+    assert!(matches!(events(&mut receiver)[..], [EventKind::Record { recovered: true, .. }]));
 }
