@@ -28,6 +28,8 @@ pub struct Inside {
     announcer: Announcer,
     counters: Counters,
     writer: Writer,
+    /// Entries written into the ring.
+    written: u64,
     snapshot_at_us: u64,
 }
 
@@ -50,6 +52,7 @@ impl Inside {
             announcer: Announcer::new(config.sources, config.link.announce_period_ms, now.uptime_us),
             counters: Counters::default(),
             writer,
+            written: 0,
             snapshot_at_us: 0,
         }
     }
@@ -57,18 +60,18 @@ impl Inside {
     /// Collects what there is; whether there was anything to do.
     pub fn step(&mut self, now: Now) -> bool {
         let result = self.interface.poll(instant(now), &mut self.card, &mut self.sockets);
-        let writer = &mut self.writer;
+        let (writer, written) = (&mut self.writer, &mut self.written);
         let mut recorder = Recorder {
             sequencer: &mut self.sequencer,
             counters: &mut self.counters,
-            write: |message: &Message<'_>| write(writer, message),
+            write: |message: &Message<'_>| write(writer, written, message),
         };
         let mut busy = result == PollResult::SocketStateChanged;
         for line in &mut self.lines {
             busy |= line.step(now, self.interface.context(), &mut self.sockets, &mut recorder);
         }
         while let Some(message) = self.announcer.poll(now.uptime_us, &self.sequencer) {
-            write(&mut self.writer, &message);
+            write(&mut self.writer, &mut self.written, &message);
         }
         self.snapshot(now);
         busy
@@ -92,18 +95,27 @@ impl Inside {
         self.counters.set(Counter::InsideFramesDamaged, card.frames_damaged);
         self.counters.set(Counter::InsideFramesSent, card.transmit.frames_sent);
         self.counters.set(Counter::InsideTransmitFull, card.transmit.ring_full);
-        if let Ok(entry) = encode_counters(&self.counters, &mut [0; CROSSING_BYTES_MAX]) {
-            // Counters are far shorter than an entry may be.
-            let _ = self.writer.write(entry);
+        self.counters.set(Counter::InsideLengthInvalid, card.transmit.length_invalid);
+        let answers = card.receive_answers_invalid + card.transmit.answers_invalid;
+        self.counters.set(Counter::InsideAnswersInvalid, answers);
+        // This entry is one of them.
+        self.counters.set(Counter::RingWritten, self.written + 1);
+        // Counters are far shorter than an entry may be.
+        if let Ok(entry) = encode_counters(&self.counters, &mut [0; CROSSING_BYTES_MAX])
+            && self.writer.write(entry).is_ok()
+        {
+            self.written += 1;
         }
     }
 }
 
-/// Writes one message into the ring.
-fn write(writer: &mut Writer, message: &Message<'_>) {
+/// Writes one message into the ring, and counts it.
+fn write(writer: &mut Writer, written: &mut u64, message: &Message<'_>) {
     // Every message that the collectors make fits an entry, which is as long as a shard.
-    if let Ok(entry) = encode_message(message, &mut [0; CROSSING_BYTES_MAX]) {
-        let _ = writer.write(entry);
+    if let Ok(entry) = encode_message(message, &mut [0; CROSSING_BYTES_MAX])
+        && writer.write(entry).is_ok()
+    {
+        *written += 1;
     }
 }
 

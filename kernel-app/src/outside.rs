@@ -144,6 +144,8 @@ impl Outside {
         let sent = self.card.counters();
         self.own.set(Counter::OutsideFramesSent, sent.frames_sent);
         self.own.set(Counter::OutsideTransmitFull, sent.ring_full);
+        self.own.set(Counter::OutsideAnswersInvalid, sent.answers_invalid);
+        self.own.set(Counter::OutsideLengthInvalid, sent.length_invalid);
         let mut counters = self.inside.clone();
         counters.merge(&self.own);
         counters.merge(self.sender.counters());

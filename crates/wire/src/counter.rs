@@ -85,6 +85,14 @@ counters! {
     OutsideTransmitFull = "outside_transmit_full",
     /// Times that the outside card's link was seen to go down.
     OutsideLinkLost = "outside_link_lost",
+    /// Answers of the inside card that named nothing it had been given; ignored.
+    InsideAnswersInvalid = "inside_answers_invalid",
+    /// Frames for the inside that no Ethernet frame can hold; dropped.
+    InsideLengthInvalid = "inside_length_invalid",
+    /// Answers of the outside card that named nothing it had been given; ignored.
+    OutsideAnswersInvalid = "outside_answers_invalid",
+    /// Frames for the outside that no Ethernet frame can hold; dropped.
+    OutsideLengthInvalid = "outside_length_invalid",
 }
 
 const _: () = assert!(Counter::ALL.len() <= COUNTERS_MAX);
