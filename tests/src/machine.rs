@@ -35,6 +35,8 @@ pub struct Machine<'a> {
     pub image: &'a Path,
     /// Folder for the serial log and the monitor's socket.
     pub folder: &'a Path,
+    /// The processor, as QEMU names it.
+    pub processor: &'a str,
     /// Model of the inside card.
     pub inside: Card,
     /// Model of the outside card.
@@ -51,6 +53,9 @@ pub struct Running {
     pub serial: PathBuf,
     monitor: PathBuf,
 }
+
+/// Everything that QEMU can emulate of a processor.
+pub const PROCESSOR: &str = "max";
 
 impl Machine<'_> {
     /// Switches the box on.
@@ -70,7 +75,7 @@ impl Machine<'_> {
             "-accel",
             "tcg",
             "-cpu",
-            "max",
+            self.processor,
             "-m",
             "256",
         ]);

@@ -56,24 +56,31 @@ impl Site {
     /// # Errors
     /// If the image cannot be built, with what the builder said.
     pub fn build(&self, folder: &Path) -> Result<Image> {
-        let site = folder.join("site.toml");
-        fs::write(&site, self.text())?;
-        let key = folder.join("diode.key");
-        if !key.exists() {
-            fs::write(&key, format!("{TEST_KEY}\n"))?;
-        }
-        let path = folder.join("diode.img");
-        let mut builder = Command::new(repository::built("dist/diode-image")?);
-        builder.arg("build").arg("--site").arg(&site).arg("--output").arg(&path);
-        builder.arg("--loader").arg(repository::loader()?).arg("--kernel").arg(repository::kernel()?);
-        let output = builder.output().context("starting diode-image")?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "diode-image build failed: {said}");
-        let digests = String::from_utf8_lossy(&output.stdout);
-        let sha256 =
-            digests.split_whitespace().rfind(|word| word.len() == 64).context("no digest printed")?;
-        Ok(Image { path, sha256: sha256.to_owned(), key })
+        build(&self.text(), folder)
     }
+}
+
+/// Builds an image of the site file `text` in `folder`, as [`Site::build`] does.
+///
+/// # Errors
+/// If the image cannot be built, with what the builder said.
+pub fn build(text: &str, folder: &Path) -> Result<Image> {
+    let site = folder.join("site.toml");
+    fs::write(&site, text)?;
+    let key = folder.join("diode.key");
+    if !key.exists() {
+        fs::write(&key, format!("{TEST_KEY}\n"))?;
+    }
+    let path = folder.join("diode.img");
+    let mut builder = Command::new(repository::built("dist/diode-image")?);
+    builder.arg("build").arg("--site").arg(&site).arg("--output").arg(&path);
+    builder.arg("--loader").arg(repository::loader()?).arg("--kernel").arg(repository::kernel()?);
+    let output = builder.output().context("starting diode-image")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "diode-image build failed: {said}");
+    let digests = String::from_utf8_lossy(&output.stdout);
+    let sha256 = digests.split_whitespace().rfind(|word| word.len() == 64).context("no digest printed")?;
+    Ok(Image { path, sha256: sha256.to_owned(), key })
 }
 
 /// A bootable medium.

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::broker::Broker;
 use crate::card::Card;
-use crate::machine::{Machine, OutsideWire, Running};
+use crate::machine::{Machine, OutsideWire, PROCESSOR, Running};
 use crate::ports::{free_udp, loopback};
 use crate::process::wait_for;
 use crate::receiver::{ReceiverSettings, RunningReceiver};
@@ -27,6 +27,8 @@ pub struct Plan {
     pub faults: Faults,
     /// Whether there is a broker.
     pub broker: bool,
+    /// Whether a byte of the medium that holds nothing is flipped after the image was built.
+    pub changed: bool,
     /// The devices, as TOML.
     pub modbus: String,
 }
@@ -61,6 +63,9 @@ impl World {
         let folder = TempDir::new()?;
         let receiver_port = free_udp()?;
         let image = Site { receiver_port, modbus: plan.modbus.clone() }.build(folder.path())?;
+        if plan.changed {
+            flip_unused_byte(&image.path)?;
+        }
         let broker = if plan.broker { Some(Broker::start(folder.path())?) } else { None };
         let settings = ReceiverSettings {
             port: receiver_port,
@@ -74,6 +79,7 @@ impl World {
         let machine = Machine {
             image: &image.path,
             folder: folder.path(),
+            processor: PROCESSOR,
             inside: plan.inside,
             outside: plan.outside,
             wire: OutsideWire::Frames { card, wire: wire.address },
@@ -118,6 +124,16 @@ impl World {
         );
         Ok(())
     }
+}
+
+/// Flips the last byte of the partition, which is far behind the files.
+fn flip_unused_byte(image: &Path) -> Result<()> {
+    const BACKUP_TABLE_BYTES: usize = 33 * 512;
+    let mut bytes = std::fs::read(image)?;
+    let place = bytes.len() - BACKUP_TABLE_BYTES - 1;
+    ensure!(bytes[place] == 0, "the last byte of the partition is used");
+    bytes[place] ^= 1;
+    Ok(std::fs::write(image, bytes)?)
 }
 
 /// What a receiver has to say of one tag: its records and gaps, by sequence number.

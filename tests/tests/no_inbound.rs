@@ -80,8 +80,14 @@ fn a_flood_changes_nothing(outside: Card) -> Result<()> {
         "[[modbus.point]]\nname = \"count\"\nfunction = 3\naddress = 0\ntype = \"u32\"\nperiod_ms = 50\n";
     let modbus = device("plc", port, 1, "timeout_ms = 5000\n") + point;
     let inside = if outside == Card::E1000e { Card::VirtioNet } else { Card::E1000e };
-    let mut world =
-        World::start(&Plan { inside, outside, faults: Faults::default(), broker: false, modbus })?;
+    let mut world = World::start(&Plan {
+        inside,
+        outside,
+        faults: Faults::default(),
+        broker: false,
+        changed: false,
+        modbus,
+    })?;
     world.wait_for_records(20)?;
     let said = std::fs::read_to_string(&world.machine.serial)?;
     if outside == Card::E1000e {

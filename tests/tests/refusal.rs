@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use noreturn_tests::card::Card;
-use noreturn_tests::machine::{Machine, OutsideWire};
+use noreturn_tests::machine::{Machine, OutsideWire, PROCESSOR};
 use noreturn_tests::repository;
 use noreturn_tests::site::{Image, Site, device};
 use tempfile::TempDir;
@@ -31,6 +31,7 @@ fn boot_with_flipped_byte(marker: &[u8], offset: usize) -> Result<String> {
     let machine = Machine {
         image: &image.path,
         folder: folder.path(),
+        processor: PROCESSOR,
         inside: Card::VirtioNet,
         outside: Card::E1000e,
         wire: OutsideWire::User,

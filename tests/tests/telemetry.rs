@@ -40,7 +40,14 @@ fn values_arrive_as_they_change(inside: Card, outside: Card) -> Result<()> {
     server.set("input", 0, &words(4.75))?;
     server.set("coils", 2, &[1])?;
     let modbus = device("plc", port, 1, TIMING) + &points();
-    let mut world = World::start(&Plan { inside, outside, faults: Faults::default(), broker: true, modbus })?;
+    let mut world = World::start(&Plan {
+        inside,
+        outside,
+        faults: Faults::default(),
+        broker: true,
+        changed: false,
+        modbus,
+    })?;
     world.machine.wait_for_serial("transmit only")?;
     world.wait_for_records(20)?;
     let Some(broker) = &world.broker else { unreachable!("the plan has a broker") };
@@ -57,6 +64,11 @@ fn values_arrive_as_they_change(inside: Card, outside: Card) -> Result<()> {
     arrives("pump", json!(true))?;
     arrives("switch", json!(false))?;
     arrives("status", json!(true))?;
+    let count = |state: &serde_json::Value, name: &str| state["counters"][name].as_u64().unwrap_or(0);
+    broker.wait_for("noreturn/waterworks/$state", "what the ring has carried", |state| {
+        // Records cross the ring, and names and counters too.
+        count(state, "records") > 0 && count(state, "ring_written") > count(state, "records")
+    })?;
     for (round, level) in [1300_u16, 7, 65_535].into_iter().enumerate() {
         server.set("holding", 3, &[level])?;
         server.set("discrete", 5, &[1 - (round as u16 % 2)])?;
@@ -108,7 +120,14 @@ fn over_a_bad_network_everything_is_delivered_once_in_order_or_reported() -> Res
         )
     };
     let modbus = device("plc", port, 1, "timeout_ms = 5000\n") + &(0..20).map(point).collect::<String>();
-    let plan = Plan { inside: Card::VirtioNet, outside: Card::E1000e, faults, broker: false, modbus };
+    let plan = Plan {
+        inside: Card::VirtioNet,
+        outside: Card::E1000e,
+        faults,
+        broker: false,
+        changed: false,
+        modbus,
+    };
     let mut world = World::start(&plan)?;
     world.wait_for_records(10_000)?;
     assert!(world.wire.faults() > 50, "the network was too kind: {} faults", world.wire.faults());

@@ -37,6 +37,7 @@ pub(super) fn first_record() -> Result<Vec<Figure>> {
         outside: Card::E1000e,
         faults: Faults::default(),
         broker: false,
+        changed: false,
         modbus: device("plc", port, 1, "") + point,
     })?;
     let loader_us = loader_start_us(&world)?;

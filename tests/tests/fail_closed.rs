@@ -1,0 +1,74 @@
+//! In a state that it cannot answer for, the box says why, sends nothing, and resets into another boot; and a
+//! medium that was changed where nothing is checked by name is seen at the receiver.
+
+use anyhow::Result;
+use noreturn_tests::card::{Card, OUTSIDE_PCI};
+use noreturn_tests::counting::CountingDevice;
+use noreturn_tests::machine::{Machine, OutsideWire, PROCESSOR};
+use noreturn_tests::ports::{free_tcp, free_udp, loopback};
+use noreturn_tests::process::wait_for;
+use noreturn_tests::site::{Site, build, device};
+use noreturn_tests::wire::{Faults, Wire};
+use noreturn_tests::world::{Plan, World};
+use tempfile::TempDir;
+
+const POINT: &str =
+    "[[modbus.point]]\nname = \"count\"\nfunction = 3\naddress = 0\ntype = \"u32\"\nperiod_ms = 100\n";
+
+/// Boots until the box has stopped for `reason` and started again; it must not have sent anything.
+fn stops_and_resets(processor: &str, outside_pci: &str, reason: &str) -> Result<()> {
+    let folder = TempDir::new()?;
+    let receiver_port = free_udp()?;
+    let site = Site { receiver_port, modbus: device("plc", 9, 1, "") + POINT };
+    let image = build(&site.text().replace(OUTSIDE_PCI, outside_pci), folder.path())?;
+    let wire = Wire::lay(receiver_port, Faults::default())?;
+    let machine = Machine {
+        image: &image.path,
+        folder: folder.path(),
+        processor,
+        inside: Card::VirtioNet,
+        outside: Card::E1000e,
+        wire: OutsideWire::Frames { card: loopback(free_udp()?), wire: wire.address },
+    };
+    let mut running = machine.start()?;
+    let said = running.wait_for_serial("nothing more is sent")?;
+    assert!(said.contains(&format!("STOP: {reason}")), "{said}");
+    wait_for("the boot after the reset", || {
+        running.check_running()?;
+        let said = std::fs::read(&running.serial)?;
+        Ok((String::from_utf8_lossy(&said).matches("noreturn loader: measuring").count() > 1).then_some(()))
+    })?;
+    assert_eq!((wire.frames(), wire.firmware_frames(), wire.foreign().len()), (0, 0, 0));
+    Ok(())
+}
+
+#[test]
+fn without_random_numbers() -> Result<()> {
+    stops_and_resets("max,-rdrand,-rdseed", OUTSIDE_PCI, "the processor has no working RDSEED or RDRAND")
+}
+
+#[test]
+fn without_its_outside_card() -> Result<()> {
+    stops_and_resets(PROCESSOR, "00:05.0", "no card at 00:05.0; cards found: 00:02.0")
+}
+
+#[test]
+fn a_changed_byte_that_no_file_holds_raises_the_alarm() -> Result<()> {
+    let port = free_tcp()?;
+    let _device = CountingDevice::start(port)?;
+    let mut world = World::start(&Plan {
+        inside: Card::VirtioNet,
+        outside: Card::E1000e,
+        faults: Faults::default(),
+        broker: false,
+        changed: true,
+        modbus: device("plc", port, 1, "") + POINT,
+    })?;
+    world.wait_for_records(1)?;
+    let lines = world.receiver.lines()?;
+    assert!(lines.iter().any(|line| line["kind"] == "alarm"), "{lines:?}");
+    let summary = world.receiver.stop()?;
+    assert_eq!(summary["diodes"][0]["image_check"], "mismatch", "{summary}");
+    assert_ne!(summary["diodes"][0]["image_sha256"], world.image.sha256, "{summary}");
+    Ok(())
+}
