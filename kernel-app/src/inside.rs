@@ -8,7 +8,7 @@ use noreturn_collect::{Announcer, Now, Recorder, Sequencer};
 use noreturn_image_format::Config;
 use noreturn_nic::InsideCard;
 use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_counters, encode_message};
-use noreturn_wire::{Counter, Counters, Message};
+use noreturn_wire::{Class, Counter, Counters, Message};
 use smoltcp::iface::{Config as InterfaceConfig, Interface, PollResult, SocketSet};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr};
@@ -112,7 +112,7 @@ impl Inside {
 /// Writes one message into the ring, and counts it.
 fn write(writer: &mut Writer, written: &mut u64, message: &Message<'_>) {
     // Every message that the collectors make fits an entry, which is as long as a shard.
-    if let Ok(entry) = encode_message(message, &mut [0; CROSSING_BYTES_MAX])
+    if let Ok(entry) = encode_message(Class::Telemetry, message, &mut [0; CROSSING_BYTES_MAX])
         && writer.write(entry).is_ok()
     {
         *written += 1;

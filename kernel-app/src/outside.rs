@@ -126,7 +126,7 @@ impl Outside {
 
     fn take(&mut self, entry: &[u8]) {
         match Crossing::decode(entry) {
-            Ok(Crossing::Message(message)) => {
+            Ok(Crossing::Message(_, message)) => {
                 if self.sender.push(message).is_err() {
                     self.own.add(Counter::RingMalformed, 1);
                 }

@@ -1,5 +1,7 @@
 //! The encoder: takes data shards one at a time, as they are sent, and has the parity ready at any moment.
 
+use alloc::sync::Arc;
+
 use crate::coefficients::Coefficients;
 use crate::multiply::{Before, Kernel, Term};
 use crate::rows::Rows;
@@ -7,7 +9,7 @@ use crate::rows::Rows;
 /// Parity of one block under construction. All its memory is allocated by [`Encoder::new`].
 #[derive(Debug)]
 pub struct Encoder {
-    coefficients: Coefficients,
+    coefficients: Arc<Coefficients>,
     kernel: Kernel,
     shard_bytes_max: usize,
     width: usize,
@@ -16,15 +18,20 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder for shards of at most `shard_bytes_max` bytes.
+    /// An encoder for shards of at most `shard_bytes_max` bytes. Encoders of one geometry can share coefficients.
     #[must_use]
-    pub fn new(coefficients: Coefficients, shard_bytes_max: usize) -> Self {
+    pub fn new(coefficients: impl Into<Arc<Coefficients>>, shard_bytes_max: usize) -> Self {
         Self::with_kernel(coefficients, shard_bytes_max, Kernel::best())
     }
 
     /// The same with a kernel of the caller's choice: the parity is the same.
     #[must_use]
-    pub fn with_kernel(coefficients: Coefficients, shard_bytes_max: usize, kernel: Kernel) -> Self {
+    pub fn with_kernel(
+        coefficients: impl Into<Arc<Coefficients>>,
+        shard_bytes_max: usize,
+        kernel: Kernel,
+    ) -> Self {
+        let coefficients = coefficients.into();
         let parity = Rows::new(coefficients.geometry().parity().into(), shard_bytes_max);
         Self { coefficients, kernel, shard_bytes_max, width: 0, added: 0, parity }
     }

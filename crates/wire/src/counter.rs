@@ -93,6 +93,16 @@ counters! {
     OutsideAnswersInvalid = "outside_answers_invalid",
     /// Frames for the outside that no Ethernet frame can hold; dropped.
     OutsideLengthInvalid = "outside_length_invalid",
+    /// Data frames sent again from the history.
+    LinkHistoryFrames = "link_history_frames",
+    /// Times that the history has been sent again from one end to the other.
+    LinkHistoryPasses = "link_history_passes",
+    /// Messages that the history forgot to make room for newer ones.
+    LinkHistoryForgotten = "link_history_forgotten",
+    /// Messages that went into the history unsent, because the outside card had no link.
+    LinkHeld = "link_held",
+    /// Messages that nothing keeps (names, heads) and that came while the outside card had no link; dropped.
+    LinkDownDropped = "link_down_dropped",
 }
 
 const _: () = assert!(Counter::ALL.len() <= COUNTERS_MAX);

@@ -3,14 +3,27 @@
 //! The outside half does not look into messages; it needs the inside's counters for the beacon.
 
 use crate::counter::Counters;
-use crate::frame::SHARD_BYTES_MAX;
+use crate::frame::{Class, SHARD_BYTES_MAX};
 use crate::message::{Message, MessageError};
 
 /// Bytes of the largest crossing.
 pub const CROSSING_BYTES_MAX: usize = 1 + SHARD_BYTES_MAX;
 
-const TAG_MESSAGE: u8 = 0;
-const TAG_COUNTERS: u8 = 1;
+const TAG_ALARM: u8 = 0;
+const TAG_TELEMETRY: u8 = 1;
+const TAG_BULK: u8 = 2;
+/// Telemetry that nobody keeps, because it is repeated.
+const TAG_REPEATED: u8 = 3;
+const TAG_COUNTERS: u8 = 4;
+
+/// How a message is to be sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sending {
+    /// With whom it shares the link. Never [`Class::History`], which the sender makes by itself.
+    pub class: Class,
+    /// Whether it is sent again later; see [`Message::is_kept`].
+    pub kept: bool,
+}
 
 /// One entry of the ring.
 #[expect(
@@ -20,7 +33,7 @@ const TAG_COUNTERS: u8 = 1;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Crossing<'a> {
     /// An encoded [`Message`], to be sent as it is.
-    Message(&'a [u8]),
+    Message(Sending, &'a [u8]),
     /// All counters of the inside half, as of now.
     Counters(Counters),
 }
@@ -32,24 +45,46 @@ impl<'a> Crossing<'a> {
     /// [`MessageError::Malformed`] for an unknown tag or unreadable counters.
     pub fn decode(entry: &'a [u8]) -> Result<Self, MessageError> {
         match entry.split_first() {
-            Some((&TAG_MESSAGE, message)) => Ok(Self::Message(message)),
             Some((&TAG_COUNTERS, counters)) => {
                 postcard::from_bytes(counters).map(Self::Counters).map_err(|_| MessageError::Malformed)
             }
-            _ => Err(MessageError::Malformed),
+            Some((&tag, message)) => {
+                let sending = sending(tag).ok_or(MessageError::Malformed)?;
+                Ok(Self::Message(sending, message))
+            }
+            None => Err(MessageError::Malformed),
         }
     }
 }
 
-/// Writes a message as an entry to the start of `buffer` and returns the part written.
+fn sending(tag: u8) -> Option<Sending> {
+    let (class, kept) = match tag {
+        TAG_ALARM => (Class::Alarm, true),
+        TAG_TELEMETRY => (Class::Telemetry, true),
+        TAG_BULK => (Class::Bulk, true),
+        TAG_REPEATED => (Class::Telemetry, false),
+        _ => return None,
+    };
+    Some(Sending { class, kept })
+}
+
+/// Writes a message of `class` as an entry to the start of `buffer` and returns the part written. What is repeated
+/// anyway goes as telemetry that is not kept, and so does what claims to be history.
 ///
 /// # Errors
 /// As [`Message::encode`].
 pub fn encode_message<'b>(
+    class: Class,
     message: &Message<'_>,
     buffer: &'b mut [u8; CROSSING_BYTES_MAX],
 ) -> Result<&'b [u8], MessageError> {
-    buffer[0] = TAG_MESSAGE;
+    buffer[0] = match class {
+        _ if !message.is_kept() => TAG_REPEATED,
+        Class::Alarm => TAG_ALARM,
+        Class::Telemetry => TAG_TELEMETRY,
+        Class::Bulk => TAG_BULK,
+        Class::History => TAG_REPEATED,
+    };
     let length = message.encode(&mut buffer[1..])?.len();
     Ok(&buffer[..=length])
 }

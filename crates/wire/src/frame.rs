@@ -56,8 +56,8 @@ impl fmt::Debug for BootId {
     }
 }
 
-/// Traffic class of a block; each class has blocks, geometry and pacing share of its own.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+/// Traffic class of a block; each class has blocks, geometry and a share of the link of its own.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Class {
     /// Alarms: few, and first.
     Alarm = 0,
@@ -65,16 +65,16 @@ pub enum Class {
     Telemetry = 1,
     /// Streams and files.
     Bulk = 2,
+    /// What was sent before, in any class, and is sent again.
+    History = 3,
 }
 
 impl Class {
+    /// Every class, in wire order.
+    pub const ALL: [Self; 4] = [Self::Alarm, Self::Telemetry, Self::Bulk, Self::History];
+
     fn parse(bits: u8) -> Option<Self> {
-        match bits {
-            0 => Some(Self::Alarm),
-            1 => Some(Self::Telemetry),
-            2 => Some(Self::Bulk),
-            _ => None,
-        }
+        Self::ALL.get(usize::from(bits)).copied()
     }
 }
 
@@ -118,7 +118,7 @@ pub enum Body {
     Data {
         /// Class of the block.
         class: Class,
-        /// Number of the block, counted per boot over all classes.
+        /// Number of the block, counted per boot and class.
         block: u64,
         /// Place of this shard among the block's data shards.
         index: u8,

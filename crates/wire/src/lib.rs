@@ -12,9 +12,11 @@ pub mod counter;
 pub mod crossing;
 pub mod frame;
 pub mod message;
+pub mod object;
 
 pub use beacon::{Beacon, CardModel, OutsideCard};
 pub use counter::{Counter, Counters};
 pub use crossing::Crossing;
 pub use frame::{Body, BootId, Class, Code, DiodeId, Header, HeaderError};
 pub use message::{Announce, Fault, Heads, Message, MessageError, Quality, Record, SourceId, Value};
+pub use object::{Bytes, FileId, FilePart, FileStep, StreamId, StreamPart, StreamStep};

@@ -7,6 +7,7 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::frame::SHARD_BYTES_MAX;
+use crate::object::{FilePart, StreamPart};
 
 /// Bytes of the longest name of a source.
 pub const NAME_BYTES_MAX: usize = 96;
@@ -33,6 +34,12 @@ pub enum Message<'a> {
     Announce(Announce<'a>),
     /// How far sources have counted, so that a loss at the very end is seen too.
     Heads(Heads),
+    /// A step of a byte stream.
+    #[serde(borrow)]
+    Stream(StreamPart<'a>),
+    /// A piece of a file.
+    #[serde(borrow)]
+    File(FilePart<'a>),
 }
 
 /// One acquisition of one source.
@@ -135,7 +142,7 @@ pub struct Heads {
 pub enum MessageError {
     /// Not postcard of a [`Message`].
     Malformed,
-    /// A name or unit that is longer than promised.
+    /// A name, a unit or a part of an object that is longer than promised, or ends behind 2^63.
     TooLong,
     /// Does not fit in the buffer given, or in a shard.
     NoRoom,
@@ -187,12 +194,19 @@ impl<'a> Message<'a> {
         })
     }
 
+    /// Whether the message is worth sending again: names and heads are repeated for ever anyway.
+    #[must_use]
+    pub const fn is_kept(&self) -> bool {
+        !matches!(self, Self::Announce(_) | Self::Heads(_))
+    }
+
     fn check(&self) -> Result<(), MessageError> {
-        match self {
-            Self::Announce(a) if a.name.len() > NAME_BYTES_MAX || a.unit.len() > UNIT_BYTES_MAX => {
-                Err(MessageError::TooLong)
-            }
-            _ => Ok(()),
-        }
+        let holds = match self {
+            Self::Announce(a) => a.name.len() <= NAME_BYTES_MAX && a.unit.len() <= UNIT_BYTES_MAX,
+            Self::Stream(part) => part.holds(),
+            Self::File(part) => part.holds(),
+            Self::Record(_) | Self::Heads(_) => true,
+        };
+        if holds { Ok(()) } else { Err(MessageError::TooLong) }
     }
 }

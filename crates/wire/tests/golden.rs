@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use noreturn_wire::{
-    Announce, Beacon, Body, BootId, CardModel, Class, Code, Counters, DiodeId, Fault, Header, Heads, Message,
-    OutsideCard, Quality, Record, SourceId, Value,
+    Announce, Beacon, Body, BootId, Bytes, CardModel, Class, Code, Counters, DiodeId, Fault, FileId,
+    FilePart, FileStep, Header, Heads, Message, OutsideCard, Quality, Record, SourceId, StreamId, StreamPart,
+    StreamStep, Value,
 };
 
 fn hex(bytes: &[u8]) -> String {
@@ -30,6 +31,8 @@ fn headers() {
         header(Body::Parity { class: Class::Telemetry, block: 5, index: 3, data_sent: 10, code }),
         "4e52011100000007a0a1a2a3a4a5a6a7a8a9aaabacadaeaf00000000010203040000000000000005030a0a04515f0bc4"
     );
+    let class = Class::History;
+    assert!(header(Body::Data { class, block: 5, index: 9, code }).starts_with("4e520130"));
     assert_eq!(
         header(Body::Beacon),
         "4e52010200000007a0a1a2a3a4a5a6a7a8a9aaabacadaeaf000000000102030400000000000000000000000091c3701a"
@@ -56,6 +59,27 @@ fn messages() {
 }
 
 #[test]
+fn streams() {
+    let part = |sequence, step| message(&Message::Stream(StreamPart { stream: StreamId(2), sequence, step }));
+    assert_eq!(part(0, StreamStep::Open("s")), "030200000173");
+    assert_eq!(part(1, StreamStep::Data { offset: 300, bytes: Bytes(&[0xde, 0xad]) }), "03020101ac0202dead");
+    assert_eq!(part(2, StreamStep::Close(302)), "03020202ae02");
+    assert_eq!(part(2, StreamStep::Abort(0)), "0302020300");
+    assert_eq!(part(3, StreamStep::Head), "03020304");
+}
+
+#[test]
+fn files() {
+    let part = |step| message(&Message::File(FilePart { file: FileId(1), step }));
+    assert_eq!(
+        part(FileStep::About { name: "a.bin", length: 300, sha256: [0x33; 32] }),
+        "04010005612e62696eac023333333333333333333333333333333333333333333333333333333333333333"
+    );
+    assert_eq!(part(FileStep::Data { offset: 0, bytes: Bytes(&[0xff]) }), "0401010001ff");
+    assert_eq!(part(FileStep::Abort), "040102");
+}
+
+#[test]
 fn beacon() {
     let outside = OutsideCard {
         model: CardModel::IntelE1000e,
@@ -73,6 +97,6 @@ fn beacon() {
     };
     assert_eq!(
         hex(beacon.encode(&mut [0; 256]).unwrap()),
-        "11111111111111111111111111111111111111111111111111111111111111112222222222222222222222222222222222222222222222222222222222222222c0843d8080f9c0c1c4820301010001ec0121000000000000000000000000000000000000000000000000000000000000000000"
+        "11111111111111111111111111111111111111111111111111111111111111112222222222222222222222222222222222222222222222222222222222222222c0843d8080f9c0c1c4820301010001ec01260000000000000000000000000000000000000000000000000000000000000000000000000000"
     );
 }

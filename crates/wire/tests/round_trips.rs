@@ -1,18 +1,23 @@
 //! What is written is read back; what no one writes is refused; nothing panics.
 #![allow(clippy::unwrap_used)]
 
-use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_counters, encode_message};
+use noreturn_wire::crossing::{CROSSING_BYTES_MAX, Sending, encode_counters, encode_message};
 use noreturn_wire::frame::{FRAME_BYTES_MAX, FRAME_BYTES_MIN, HEADER_BYTES, SHARD_BYTES_MAX};
 use noreturn_wire::message::{HEADS_MAX, NAME_BYTES_MAX, UNIT_BYTES_MAX};
+use noreturn_wire::object::{OBJECT_BYTES_MAX, OBJECT_NAME_BYTES_MAX, PART_BYTES_MAX};
 use noreturn_wire::{
-    Announce, Beacon, Body, BootId, CardModel, Class, Code, Counter, Counters, Crossing, DiodeId, Fault,
-    Header, HeaderError, Heads, Message, MessageError, OutsideCard, Quality, Record, SourceId, Value,
+    Announce, Beacon, Body, BootId, Bytes, CardModel, Class, Code, Counter, Counters, Crossing, DiodeId,
+    Fault, FileId, FilePart, FileStep, Header, HeaderError, Heads, Message, MessageError, OutsideCard,
+    Quality, Record, SourceId, StreamId, StreamPart, StreamStep, Value,
 };
 use proptest::prelude::*;
 
+fn classes() -> impl Strategy<Value = Class> {
+    prop::sample::select(&Class::ALL[..])
+}
+
 fn bodies() -> impl Strategy<Value = Body> {
-    let class = prop_oneof![Just(Class::Alarm), Just(Class::Telemetry), Just(Class::Bulk)];
-    let shard = (class, any::<u64>(), 1_u8..=255, any::<u8>(), any::<u8>(), any::<u8>(), any::<bool>());
+    let shard = (classes(), any::<u64>(), 1_u8..=255, any::<u8>(), any::<u8>(), any::<u8>(), any::<bool>());
     let shards =
         shard.prop_filter_map("no such code", |(class, block, data, parity, index, sent, is_data)| {
             let code = Code::new(data, parity)?;
@@ -109,11 +114,15 @@ proptest! {
     }
 
     #[test]
-    fn crossings_round_trip(record in records(), seed in any::<u64>()) {
+    fn crossings_round_trip(record in records(), class in classes(), seed in any::<u64>()) {
         let message = Message::Record(record);
         let mut buffer = [0; CROSSING_BYTES_MAX];
-        let entry = encode_message(&message, &mut buffer).unwrap();
-        prop_assert_eq!(Crossing::decode(entry), Ok(Crossing::Message(&entry[1..])));
+        let entry = encode_message(class, &message, &mut buffer).unwrap();
+        let sending = match class {
+            Class::History => Sending { class: Class::Telemetry, kept: false },
+            _ => Sending { class, kept: true },
+        };
+        prop_assert_eq!(Crossing::decode(entry), Ok(Crossing::Message(sending, &entry[1..])));
         prop_assert_eq!(Message::decode(&entry[1..]), Ok((message, &[][..])));
         let entry = encode_counters(&counters(seed), &mut buffer).unwrap();
         prop_assert_eq!(Crossing::decode(entry), Ok(Crossing::Counters(counters(seed))));
@@ -155,6 +164,41 @@ fn the_longest_name_and_heads_fit_a_shard_and_longer_names_are_refused() {
     let long = "n".repeat(NAME_BYTES_MAX + 1);
     let too_long = Message::Announce(Announce { source: SourceId(0), name: &long, unit: "" });
     assert_eq!(too_long.encode(&mut buffer), Err(MessageError::TooLong));
+}
+
+#[test]
+fn the_longest_parts_fit_a_shard_and_longer_ones_are_refused() {
+    let (name, bytes) = ("n".repeat(OBJECT_NAME_BYTES_MAX), [7; PART_BYTES_MAX]);
+    let last = OBJECT_BYTES_MAX - PART_BYTES_MAX as u64;
+    let stream = |step| Message::Stream(StreamPart { stream: StreamId(u32::MAX), sequence: u64::MAX, step });
+    let file = |step| Message::File(FilePart { file: FileId(u32::MAX), step });
+    let mut buffer = [0; SHARD_BYTES_MAX];
+    for message in [
+        stream(StreamStep::Open(&name)),
+        stream(StreamStep::Data { offset: last, bytes: Bytes(&bytes) }),
+        stream(StreamStep::Close(OBJECT_BYTES_MAX)),
+        stream(StreamStep::Abort(OBJECT_BYTES_MAX)),
+        stream(StreamStep::Head),
+        file(FileStep::About { name: &name, length: OBJECT_BYTES_MAX, sha256: [0xff; 32] }),
+        file(FileStep::Data { offset: last, bytes: Bytes(&bytes) }),
+        file(FileStep::Abort),
+    ] {
+        let encoded = message.encode(&mut buffer).unwrap().to_vec();
+        assert_eq!(Message::decode(&encoded), Ok((message, &[][..])));
+    }
+    let (long, more) = ("n".repeat(OBJECT_NAME_BYTES_MAX + 1), [7; PART_BYTES_MAX + 1]);
+    for message in [
+        stream(StreamStep::Open(&long)),
+        stream(StreamStep::Data { offset: 0, bytes: Bytes(&more) }),
+        stream(StreamStep::Data { offset: 0, bytes: Bytes(&[]) }),
+        stream(StreamStep::Close(OBJECT_BYTES_MAX + 1)),
+        file(FileStep::About { name: &long, length: 0, sha256: [0; 32] }),
+        file(FileStep::About { name: "", length: OBJECT_BYTES_MAX + 1, sha256: [0; 32] }),
+        file(FileStep::Data { offset: last + 1, bytes: Bytes(&bytes) }),
+        file(FileStep::Data { offset: u64::MAX, bytes: Bytes(&bytes) }),
+    ] {
+        assert_eq!(message.encode(&mut buffer), Err(MessageError::TooLong));
+    }
 }
 
 #[test]

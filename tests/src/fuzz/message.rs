@@ -40,7 +40,7 @@ fn check_beacon(data: &[u8]) {
 
 fn check_crossing(data: &[u8]) {
     match Crossing::decode(data) {
-        Ok(Crossing::Message(message)) => assert_eq!(message, &data[1..]),
+        Ok(Crossing::Message(_, message)) => assert_eq!(message, &data[1..]),
         Ok(Crossing::Counters(counters)) => {
             let mut buffer = [0; CROSSING_BYTES_MAX];
             let encoded = encode_counters(&counters, &mut buffer).expect("all counters fit");

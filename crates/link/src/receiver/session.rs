@@ -128,6 +128,7 @@ impl Session {
                 Message::Record(record) => self.handle_record(record, recovered, now_us, out),
                 Message::Announce(announce) => self.handle_announce(&announce, out),
                 Message::Heads(heads) => self.handle_heads(&heads, now_us, out),
+                Message::Stream(_) | Message::File(_) => {}
             }
         }
         Ok(())

@@ -102,7 +102,7 @@ fn crossing_counters() -> Vec<u8> {
 }
 
 fn crossing_message(message: &Message<'_>) -> Vec<u8> {
-    encode_message(message, &mut [0; CROSSING_BYTES_MAX]).expect("it fits").to_vec()
+    encode_message(Class::Telemetry, message, &mut [0; CROSSING_BYTES_MAX]).expect("it fits").to_vec()
 }
 
 /// Replies as the target reads them: streams start with a byte that says how they are cut.
