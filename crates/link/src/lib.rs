@@ -16,4 +16,4 @@ mod shard;
 
 pub use key::DiodeKey;
 pub use receiver::{Event, Receiver, ReceiverConfig, Refusal};
-pub use sender::{Sender, SenderConfig, SenderError};
+pub use sender::{BlockConfig, ClassConfig, HistoryConfig, HistoryOrder, Sender, SenderConfig, SenderError};

@@ -1,55 +1,58 @@
 //! The sending end: messages to paced, sealed frames.
 //!
-//! Messages wait in a bounded queue. Whenever the pace allows a frame, as many as fit leave at once
-//! as the next data shard of the open block; when the block is full or its deadline has come, its
-//! parity follows. What is lost here is counted, never waited for: nobody slows the inside down.
+//! ```text
+//! push ─┬─▶ queue of the class ─▶ interleaver of the class ─┐
+//!       └─▶ history ─────────────▶ interleaver of history ──┴─▶ whose turn it is ─▶ pace ─▶ seal ─▶ frame
+//! ```
+//!
+//! Messages wait in bounded queues, one per class. Whenever the pace allows a frame, as many as fit leave at once as
+//! the next data shard of one of the class's blocks; parity follows when a block is full or has been quiet. What is
+//! worth it is kept, and sent again and again at a small share of the link. What is lost here is counted, never
+//! waited for: nobody slows the inside down.
 
-mod block;
+mod config;
+mod history;
+mod interleaver;
+mod lane;
 mod pacer;
 mod queue;
+mod recent;
+mod share;
+#[cfg(test)]
+mod tests;
 
-use noreturn_fec::{Coefficients, Geometry};
+pub use config::{BlockConfig, ClassConfig, HistoryConfig, HistoryOrder, SEGMENT_BYTES, SenderConfig};
+
+use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::{FRAME_BYTES_MAX, HEADER_BYTES, SHARD_BYTES_MAX, SHARD_LENGTH_BYTES, TAG_BYTES};
-use noreturn_wire::{Beacon, Body, BootId, Counter, Counters, DiodeId, Header};
+use noreturn_wire::{Beacon, Body, BootId, Class, Counter, Counters, DiodeId, Header};
 
 use crate::key::{DiodeKey, FrameKey};
 use crate::shard::length_prefix;
-use block::Block;
+use history::History;
+use interleaver::Interleaver;
 use pacer::Pacer;
 use queue::Queue;
+use share::{FLOWS, Share};
 
-/// What a [`Sender`] needs to know.
-#[derive(Clone, Debug)]
-pub struct SenderConfig {
-    /// Who sends.
-    pub diode: DiodeId,
-    /// Shape of a full block.
-    pub geometry: Geometry,
-    /// A block closes at the latest this long after its first shard.
-    pub latency_us_max: u64,
-    /// Pace in bytes per second, counting Ethernet, IP and UDP headers.
-    pub rate_bytes_per_s: u64,
-    /// Burst that the pace allows, in bytes.
-    pub burst_bytes: u64,
-    /// How many destinations get a copy of every frame.
-    pub copies: u64,
-    /// Bytes of messages that may wait.
-    pub queue_bytes_max: usize,
-}
-
-/// Why a message was not taken; it is lost, and counted.
+/// Why a message is not on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum SenderError {
-    /// The queue is full.
+    /// The queue is full and nothing keeps the message: it is lost.
     QueueFull,
-    /// No message is empty or longer than a shard.
-    MessageLength,
+    /// There is no link and nothing keeps the message: it is lost.
+    LinkDown,
+    /// No message is empty or longer than a shard, or of class history.
+    Message,
 }
 
 /// Bytes of Ethernet (14), IPv4 (20) and UDP (8) header around a frame.
 pub const HEADERS_BYTES: u64 = 42;
 
-/// The sending end. All memory is allocated by [`Sender::new`]: the queue, and one block's parity.
+/// Place of the history among the flows.
+const HISTORY: usize = Class::History as usize;
+
+/// The sending end. All memory is allocated by [`Sender::new`]; see [`SenderConfig::bytes_max`].
 #[derive(Debug)]
 pub struct Sender {
     diode: DiodeId,
@@ -57,10 +60,13 @@ pub struct Sender {
     key: FrameKey,
     copies: u64,
     frame: u64,
-    queue: Queue,
-    block: Block,
-    beacon: Option<([u8; SHARD_BYTES_MAX], usize)>,
+    queues: [Queue; HISTORY],
+    history: History,
+    interleavers: [Interleaver; FLOWS],
+    share: Share,
     pacer: Pacer,
+    beacon: Option<([u8; SHARD_BYTES_MAX], usize)>,
+    link_up: bool,
     counters: Counters,
 }
 
@@ -68,16 +74,21 @@ impl Sender {
     /// A sender for one boot. `boot` must be fresh random bits: frame keys are derived from it.
     #[must_use]
     pub fn new(config: &SenderConfig, boot: BootId, key: &DiodeKey) -> Self {
+        let classes = config.classes();
+        let blocks = [classes[0].blocks, classes[1].blocks, classes[2].blocks, config.history.blocks];
         Self {
             diode: config.diode,
             boot,
             key: FrameKey::derive(key, config.diode, boot),
             copies: config.copies.max(1),
             frame: 0,
-            queue: Queue::new(config.queue_bytes_max),
-            block: Block::new(Coefficients::new(config.geometry), config.latency_us_max),
-            beacon: None,
+            queues: classes.map(|class| Queue::new(class.queue_bytes_max)),
+            history: History::new(config),
+            interleavers: Class::ALL.map(|class| Interleaver::new(class, blocks[class as usize])),
+            share: Share::new(weights(config)),
             pacer: Pacer::new(config.rate_bytes_per_s, config.burst_bytes),
+            beacon: None,
+            link_up: true,
             counters: Counters::default(),
         }
     }
@@ -88,25 +99,36 @@ impl Sender {
         self.boot
     }
 
-    /// Takes one encoded message (see [`noreturn_wire::Message::encode`]).
+    /// Takes one encoded message (see [`noreturn_wire::Message::encode`]). One that finds its queue full, or no link,
+    /// waits in the history if it is kept, counted as [`Counter::LinkHeld`].
     ///
     /// # Errors
-    /// [`SenderError`]; a full queue is counted as [`Counter::LinkQueueFull`].
-    pub fn push(&mut self, message: &[u8]) -> Result<(), SenderError> {
-        if message.is_empty() || message.len() > SHARD_BYTES_MAX {
-            return Err(SenderError::MessageLength);
+    /// [`SenderError`]; what is lost is counted.
+    pub fn push(&mut self, sending: Sending, message: &[u8]) -> Result<(), SenderError> {
+        let class = sending.class as usize;
+        if message.is_empty() || message.len() > SHARD_BYTES_MAX || class == HISTORY {
+            return Err(SenderError::Message);
         }
-        if !self.queue.push(message) {
-            self.counters.add(Counter::LinkQueueFull, 1);
-            return Err(SenderError::QueueFull);
+        let kept = sending.kept && self.history.keep(class, message);
+        if self.link_up && self.queues[class].push(message) {
+            return Ok(());
         }
-        Ok(())
+        if kept {
+            self.counters.add(Counter::LinkHeld, 1);
+            return Ok(());
+        }
+        let (counter, error) = match self.link_up {
+            true => (Counter::LinkQueueFull, SenderError::QueueFull),
+            false => (Counter::LinkDownDropped, SenderError::LinkDown),
+        };
+        self.counters.add(counter, 1);
+        Err(error)
     }
 
-    /// Whether the queue takes a message of any length.
+    /// Whether the queue of `class` takes a message of any length.
     #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.queue.has_room_for(SHARD_BYTES_MAX)
+    pub fn has_room(&self, class: Class) -> bool {
+        self.queues.get(class as usize).is_some_and(|queue| queue.has_room_for(SHARD_BYTES_MAX))
     }
 
     /// Sets the beacon that leaves next, in place of one that has not left yet.
@@ -115,6 +137,16 @@ impl Sender {
         if let Ok(written) = beacon.encode(&mut bytes).map(|written| written.len()) {
             self.beacon = Some((bytes, written));
         }
+    }
+
+    /// Tells whether the cable carries a link. Without one nothing is sent; what was kept meanwhile goes first after.
+    pub fn set_link_up(&mut self, link_up: bool, now_us: u64) {
+        match (self.link_up, link_up) {
+            (true, false) => self.history.link_lost(),
+            (false, true) => self.history.link_restored(now_us),
+            _ => {}
+        }
+        self.link_up = link_up;
     }
 
     /// Counters of this end.
@@ -127,7 +159,7 @@ impl Sender {
     ///
     /// Call again until it returns `None`, then at [`Sender::poll_at`] or after the next push.
     pub fn poll_transmit(&mut self, now_us: u64, buffer: &mut [u8; FRAME_BYTES_MAX]) -> Option<usize> {
-        if !self.pacer.allows(now_us) {
+        if !self.link_up || !self.pacer.allows(now_us) {
             return None;
         }
         let (body, length) = self.next_payload(now_us, &mut buffer[HEADER_BYTES..])?;
@@ -137,53 +169,102 @@ impl Sender {
         buffer[..HEADER_BYTES].copy_from_slice(&header);
         buffer[end..end + TAG_BYTES].copy_from_slice(&tag);
         self.frame += 1;
-        let bytes = (end + TAG_BYTES) as u64;
-        self.pacer.spend((bytes + HEADERS_BYTES) * self.copies);
-        self.count(body, bytes);
+        self.spend(body, (end + TAG_BYTES) as u64);
         Some(end + TAG_BYTES)
     }
 
     /// When there will be something to send, if nothing is pushed before.
     #[must_use]
     pub fn poll_at(&self) -> Option<u64> {
-        let due = if self.beacon.is_some() || !self.queue.is_empty() { Some(0) } else { self.block.due_us() };
+        if !self.link_up {
+            return None;
+        }
+        let waiting = self.beacon.is_some() || self.queues.iter().any(|queue| !queue.is_empty());
+        let parity = self.interleavers.iter().filter_map(Interleaver::due_us);
+        let due = waiting.then_some(0).into_iter().chain(parity).chain(self.history.ready_us()).min();
         due.map(|due| due.max(self.pacer.ready_us()))
     }
 
-    /// Writes the next payload: the beacon first, then parity that is due, then new data.
+    /// Writes the next payload: the beacon first, then what the class has whose turn it is.
     fn next_payload(&mut self, now_us: u64, payload: &mut [u8]) -> Option<(Body, usize)> {
         if let Some((bytes, length)) = self.beacon.take() {
             payload[..length].copy_from_slice(&bytes[..length]);
             return Some((Body::Beacon, length));
         }
-        if let Some(parity) = self.block.next_parity(now_us, payload) {
-            return Some(parity);
+        let has_data = [
+            !self.queues[0].is_empty(),
+            !self.queues[1].is_empty(),
+            !self.queues[2].is_empty(),
+            self.history.is_ready(now_us),
+        ];
+        let mut has_parity = [false; FLOWS];
+        for (flow, interleaver) in self.interleavers.iter_mut().enumerate() {
+            has_parity[flow] = interleaver.has_parity(now_us, has_data[flow]);
         }
-        self.next_data(now_us, payload)
+        let mut ready = core::array::from_fn(|flow| has_data[flow] || has_parity[flow]);
+        while let Some(flow) = self.share.next(ready) {
+            let next = if has_parity[flow] {
+                self.interleavers[flow].next_parity(now_us, has_data[flow], payload)
+            } else {
+                self.next_data(flow, now_us, payload)
+            };
+            if next.is_some() {
+                return next;
+            }
+            // A pass over a history that has just been forgotten finds nothing.
+            ready[flow] = false;
+        }
+        None
     }
 
-    fn next_data(&mut self, now_us: u64, payload: &mut [u8]) -> Option<(Body, usize)> {
+    fn next_data(&mut self, flow: usize, now_us: u64, payload: &mut [u8]) -> Option<(Body, usize)> {
         // The shard is laid out as the code sees it, length first; the length stays off the wire.
         let mut shard = [0; SHARD_LENGTH_BYTES + SHARD_BYTES_MAX];
-        let (length, messages) = self.queue.fill(&mut shard[SHARD_LENGTH_BYTES..]);
+        let room = &mut shard[SHARD_LENGTH_BYTES..];
+        let (length, messages) = match self.queues.get_mut(flow) {
+            Some(queue) => queue.fill(room),
+            None => self.history.fill(room),
+        };
         if messages == 0 {
             return None;
         }
         shard[..SHARD_LENGTH_BYTES].copy_from_slice(&length_prefix(length));
-        let body = self.block.add(now_us, &shard[..SHARD_LENGTH_BYTES + length]);
+        let body = self.interleavers[flow].add(now_us, &shard[..SHARD_LENGTH_BYTES + length])?;
         payload[..length].copy_from_slice(&shard[SHARD_LENGTH_BYTES..SHARD_LENGTH_BYTES + length]);
-        self.counters.add(Counter::LinkMessages, messages);
+        if flow != HISTORY {
+            self.counters.add(Counter::LinkMessages, messages);
+        }
         Some((body, length))
     }
 
-    fn count(&mut self, body: Body, bytes: u64) {
-        let counter = match body {
-            Body::Data { .. } => Counter::LinkDataFrames,
-            Body::Parity { .. } => Counter::LinkParityFrames,
-            Body::Beacon => Counter::LinkBeaconFrames,
+    /// Charges a frame of so many bytes to the pace and to its class, and counts it.
+    fn spend(&mut self, body: Body, bytes: u64) {
+        let cost = (bytes + HEADERS_BYTES) * self.copies;
+        self.pacer.spend(cost);
+        let (counter, class) = match body {
+            Body::Data { class: Class::History, .. } => (Counter::LinkHistoryFrames, Some(Class::History)),
+            Body::Data { class, .. } => (Counter::LinkDataFrames, Some(class)),
+            Body::Parity { class, .. } => (Counter::LinkParityFrames, Some(class)),
+            Body::Beacon => (Counter::LinkBeaconFrames, None),
         };
+        if let Some(class) = class {
+            self.share.spend(class as usize, cost);
+        }
+        if class == Some(Class::History) {
+            self.history.spend(cost);
+        }
         self.counters.add(counter, 1);
         self.counters.add(Counter::LinkBytes, bytes);
-        self.counters.set(Counter::LinkBlocks, self.block.number());
+        self.counters.set(Counter::LinkBlocks, self.interleavers.iter().map(Interleaver::blocks).sum());
+        self.counters.set(Counter::LinkHistoryPasses, self.history.passes());
+        self.counters.set(Counter::LinkHistoryForgotten, self.history.forgotten());
     }
+}
+
+/// The flows' weights: the classes' as configured, and the history's so that it has its share of the whole.
+fn weights(config: &SenderConfig) -> [u64; FLOWS] {
+    let share = u64::from(config.history.share_per_mille.min(999));
+    let [alarm, telemetry, bulk] = config.classes().map(|class| u64::from(class.weight.clamp(1, 1000)));
+    let others = 1000 - share;
+    [alarm * others, telemetry * others, bulk * others, (alarm + telemetry + bulk) * share]
 }

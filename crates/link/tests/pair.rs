@@ -1,10 +1,10 @@
 //! Sender and receiver against each other, over good and bad networks.
 mod common;
 
-use common::{DIODE, Faults, KEY, Scenario, check, encoded, receiver, record, run, sender};
+use common::{DIODE, Faults, KEY, Scenario, check, config, encoded, push, receiver, record, run, sender};
 use noreturn_fec::Geometry;
 use noreturn_link::receiver::EventKind;
-use noreturn_link::{DiodeKey, Receiver, ReceiverConfig, Refusal};
+use noreturn_link::{DiodeKey, Receiver, ReceiverConfig, Refusal, Sender, SenderConfig};
 use noreturn_wire::frame::{FRAME_BYTES_MAX, HEADER_BYTES, SHARD_BYTES_MAX};
 use noreturn_wire::{BootId, Code, Header, HeaderError, Message};
 
@@ -60,7 +60,7 @@ fn a_block_that_lost_no_more_than_its_parity_loses_nothing() {
     let mut sender = sender((10, 4), BOOT);
     let mut sent = Vec::new();
     for sequence in 0..10 {
-        sender.push(&encoded(&Message::Record(record(1, sequence)))).unwrap();
+        push(&mut sender, &encoded(&Message::Record(record(1, sequence)))).unwrap();
         sent.extend(frames(&mut sender, sequence));
     }
     assert_eq!(sent.len(), 14);
@@ -82,7 +82,7 @@ fn a_block_that_lost_no_more_than_its_parity_loses_nothing() {
 #[test]
 fn data_leaves_at_once_and_parity_at_the_deadline() {
     let mut sender = sender((10, 4), BOOT);
-    sender.push(&encoded(&Message::Record(record(1, 0)))).unwrap();
+    push(&mut sender, &encoded(&Message::Record(record(1, 0)))).unwrap();
     assert_eq!(sender.poll_at(), Some(0));
     assert_eq!(frames(&mut sender, 100).len(), 1);
     assert_eq!(sender.poll_at(), Some(20_100));
@@ -97,20 +97,12 @@ fn data_leaves_at_once_and_parity_at_the_deadline() {
 
 #[test]
 fn the_pace_is_kept() {
-    let mut config = noreturn_link::SenderConfig {
-        diode: DIODE,
-        geometry: Geometry::new(10, 4).unwrap(),
-        latency_us_max: 20_000,
-        rate_bytes_per_s: 100_000,
-        burst_bytes: 3_000,
-        copies: 1,
-        queue_bytes_max: 1 << 20,
-    };
+    let mut config = SenderConfig { rate_bytes_per_s: 100_000, burst_bytes: 3_000, ..config((10, 4)) };
     for copies in [1, 2] {
         config.copies = copies;
-        let mut sender = noreturn_link::Sender::new(&config, BOOT, &KEY);
+        let mut sender = Sender::new(&config, BOOT, &KEY);
         for _ in 0..400 {
-            sender.push(&[0; 1000]).unwrap();
+            push(&mut sender, &[0; 1000]).unwrap();
         }
         let mut bytes = 0;
         for now in (0..2_000_000).step_by(100) {
@@ -124,17 +116,17 @@ fn the_pace_is_kept() {
 #[test]
 fn a_full_queue_refuses_and_counts() {
     let mut sender = sender((10, 4), BOOT);
-    let taken = (0..2000).filter(|_| sender.push(&[0; 1000]).is_ok()).count();
+    let taken = (0..2000).filter(|_| push(&mut sender, &[0; 1000]).is_ok()).count();
     assert_eq!(taken, (1 << 20) / 1002);
     assert_eq!(sender.counters().get(noreturn_wire::Counter::LinkQueueFull), 2000 - taken as u64);
-    assert!(sender.push(&[]).is_err());
-    assert!(sender.push(&[0; SHARD_BYTES_MAX + 1]).is_err());
+    assert!(push(&mut sender, &[]).is_err());
+    assert!(push(&mut sender, &[0; SHARD_BYTES_MAX + 1]).is_err());
 }
 
 #[test]
 fn every_altered_bit_and_every_truncation_is_refused() {
     let mut sender = sender((10, 4), BOOT);
-    sender.push(&encoded(&Message::Record(record(1, 0)))).unwrap();
+    push(&mut sender, &encoded(&Message::Record(record(1, 0)))).unwrap();
     let frame = frames(&mut sender, 0).remove(0);
     let mut receiver = receiver();
     for bit in 0..frame.len() * 8 {
@@ -163,7 +155,7 @@ fn tiny_and_huge_datagrams_are_refused() {
 #[test]
 fn another_key_and_another_diode_are_refused() {
     let mut sender = sender((10, 4), BOOT);
-    sender.push(&encoded(&Message::Record(record(1, 0)))).unwrap();
+    push(&mut sender, &encoded(&Message::Record(record(1, 0)))).unwrap();
     let frame = frames(&mut sender, 0).remove(0);
     let mut wrong_key = Receiver::new(ReceiverConfig::default(), [(DIODE, DiodeKey([1; 32]))]);
     assert_eq!(wrong_key.handle_datagram(&frame, 0), Err(Refusal::Forged));
@@ -184,14 +176,14 @@ fn every_geometry_of_the_code_has_a_place_on_the_wire() {
 fn no_frame_number_is_used_twice_and_payloads_are_hidden() {
     let mut sender = sender((3, 2), BOOT);
     for sequence in 0..50 {
-        sender.push(&encoded(&Message::Record(record(1, sequence)))).unwrap();
+        push(&mut sender, &encoded(&Message::Record(record(1, sequence)))).unwrap();
     }
     let secret = encoded(&Message::Announce(noreturn_wire::Announce {
         source: noreturn_wire::SourceId(1),
         name: "plc-1/chlorine",
         unit: "mg/l",
     }));
-    sender.push(&secret).unwrap();
+    push(&mut sender, &secret).unwrap();
     let frames: Vec<_> = (0..100).flat_map(|step| frames(&mut sender, step * 1000)).collect();
     let numbers: Vec<u64> = frames.iter().map(|frame| Header::parse(frame).unwrap().0.frame).collect();
     assert_eq!(numbers, (0..frames.len() as u64).collect::<Vec<_>>());
@@ -204,7 +196,7 @@ fn old_boots_make_room_for_new_ones_and_leave_no_record_unaccounted() {
     for boot in 0..6_u8 {
         let mut sender = sender((10, 4), BootId([boot; 16]));
         for sequence in 0..3 {
-            sender.push(&encoded(&Message::Record(record(1, sequence)))).unwrap();
+            push(&mut sender, &encoded(&Message::Record(record(1, sequence)))).unwrap();
             for frame in frames(&mut sender, 0).iter().filter(|_| sequence != 1) {
                 receiver.handle_datagram(frame, u64::from(boot)).unwrap();
             }

@@ -69,7 +69,7 @@ counters! {
     LinkMessages = "link_messages",
     /// Messages that found the sender's queue full; dropped.
     LinkQueueFull = "link_queue_full",
-    /// Blocks closed.
+    /// Blocks begun.
     LinkBlocks = "link_blocks",
     /// Data frames sent.
     LinkDataFrames = "link_data_frames",

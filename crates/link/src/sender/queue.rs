@@ -38,10 +38,8 @@ impl Queue {
     pub(super) fn fill(&mut self, shard: &mut [u8]) -> (usize, u64) {
         let (mut used, mut messages) = (0, 0);
         while let Some(length) = self.front_length().filter(|length| used + length <= shard.len()) {
-            self.bytes.drain(..LENGTH_BYTES);
-            for (to, from) in shard[used..].iter_mut().zip(self.bytes.drain(..length)) {
-                *to = from;
-            }
+            self.copy_front(&mut shard[used..used + length]);
+            self.bytes.drain(..LENGTH_BYTES + length);
             used += length;
             messages += 1;
         }
@@ -51,5 +49,16 @@ impl Queue {
     fn front_length(&self) -> Option<usize> {
         let length = [*self.bytes.front()?, *self.bytes.get(1)?];
         Some(usize::from(u16::from_be_bytes(length)))
+    }
+
+    /// Copies the first message, which may lie on both sides of the ring's seam.
+    fn copy_front(&self, message: &mut [u8]) {
+        let (first, second) = self.bytes.as_slices();
+        let before = first.get(LENGTH_BYTES..).unwrap_or_default();
+        let before = &before[..before.len().min(message.len())];
+        let (head, tail) = message.split_at_mut(before.len());
+        head.copy_from_slice(before);
+        let behind = LENGTH_BYTES.saturating_sub(first.len());
+        tail.copy_from_slice(&second[behind..behind + tail.len()]);
     }
 }

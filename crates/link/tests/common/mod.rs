@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use noreturn_fec::Geometry;
 use noreturn_link::receiver::EventKind;
-use noreturn_link::{DiodeKey, Receiver, ReceiverConfig, Sender, SenderConfig};
+use noreturn_link::{BlockConfig, DiodeKey, Receiver, ReceiverConfig, Sender, SenderConfig, SenderError};
+use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::FRAME_BYTES_MAX;
-use noreturn_wire::{BootId, DiodeId, Heads, Message, Quality, Record, SourceId, Value};
+use noreturn_wire::{BootId, Class, DiodeId, Heads, Message, Quality, Record, SourceId, Value};
 
 pub const DIODE: DiodeId = DiodeId(7);
 pub const KEY: DiodeKey = DiodeKey([0x42; 32]);
@@ -109,16 +110,26 @@ pub struct Outcome {
 }
 
 pub fn sender(geometry: (u8, u8), boot: BootId) -> Sender {
-    let config = SenderConfig {
-        diode: DIODE,
+    Sender::new(&config(geometry), boot, &KEY)
+}
+
+/// One block after the other, and no history: what the code alone can do.
+pub fn config(geometry: (u8, u8)) -> SenderConfig {
+    let mut config = SenderConfig::new(DIODE, 12_500_000);
+    config.history.share_per_mille = 0;
+    config.telemetry.history_bytes_max = 0;
+    config.telemetry.blocks = BlockConfig {
         geometry: Geometry::new(geometry.0, geometry.1).unwrap(),
+        parity_min: 1,
         latency_us_max: 20_000,
-        rate_bytes_per_s: 12_500_000,
-        burst_bytes: 65_536,
-        copies: 1,
-        queue_bytes_max: 1 << 20,
+        span_us: 0,
+        blocks_max: 1,
     };
-    Sender::new(&config, boot, &KEY)
+    config
+}
+
+pub fn push(sender: &mut Sender, message: &[u8]) -> Result<(), SenderError> {
+    sender.push(Sending { class: Class::Telemetry, kept: true }, message)
 }
 
 pub fn receiver() -> Receiver {
@@ -152,12 +163,12 @@ pub fn run(scenario: &Scenario) -> Outcome {
             left -= 1;
             let source = random.below(u64::from(scenario.sources)) as u32;
             let sequence = &mut outcome.sent[source as usize];
-            sender.push(&encoded(&Message::Record(record(source, *sequence)))).unwrap();
+            push(&mut sender, &encoded(&Message::Record(record(source, *sequence)))).unwrap();
             *sequence += 1;
         } else if heads_left > 0 && now % 50_000 < step {
             heads_left -= 1;
             let next = outcome.sent.iter().copied().collect();
-            sender.push(&encoded(&Message::Heads(Heads { first: SourceId(0), next }))).unwrap();
+            push(&mut sender, &encoded(&Message::Heads(Heads { first: SourceId(0), next }))).unwrap();
         }
         let mut buffer = [0; FRAME_BYTES_MAX];
         while let Some(length) = sender.poll_transmit(now, &mut buffer) {
