@@ -13,7 +13,7 @@ pub mod network;
 pub mod plant;
 pub mod ports;
 pub mod process;
-pub mod random;
+pub use noreturn_simulator::random;
 pub mod receiver;
 pub mod repository;
 pub mod site;

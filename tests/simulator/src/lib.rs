@@ -1,0 +1,3 @@
+//! Both ends of the one-way protocol on virtual time.
+
+pub mod random;
