@@ -18,8 +18,6 @@ mod pacer;
 mod queue;
 mod recent;
 mod share;
-#[cfg(test)]
-mod tests;
 
 pub use config::{BlockConfig, ClassConfig, HistoryConfig, HistoryOrder, SEGMENT_BYTES, SenderConfig};
 
@@ -110,6 +108,7 @@ impl Sender {
             return Err(SenderError::Message);
         }
         let kept = sending.kept && self.history.keep(class, message);
+        self.counters.set(Counter::LinkHistoryForgotten, self.history.forgotten());
         if self.link_up && self.queues[class].push(message) {
             return Ok(());
         }
@@ -257,7 +256,6 @@ impl Sender {
         self.counters.add(Counter::LinkBytes, bytes);
         self.counters.set(Counter::LinkBlocks, self.interleavers.iter().map(Interleaver::blocks).sum());
         self.counters.set(Counter::LinkHistoryPasses, self.history.passes());
-        self.counters.set(Counter::LinkHistoryForgotten, self.history.forgotten());
     }
 }
 

@@ -7,7 +7,7 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::frame::SHARD_BYTES_MAX;
-use crate::object::{FilePart, StreamPart};
+use crate::object::{FilePart, StreamPart, StreamStep};
 
 /// Bytes of the longest name of a source.
 pub const NAME_BYTES_MAX: usize = 96;
@@ -197,7 +197,8 @@ impl<'a> Message<'a> {
     /// Whether the message is worth sending again: names and heads are repeated for ever anyway.
     #[must_use]
     pub const fn is_kept(&self) -> bool {
-        !matches!(self, Self::Announce(_) | Self::Heads(_))
+        let head = matches!(self, Self::Stream(StreamPart { step: StreamStep::Head, .. }));
+        !head && !matches!(self, Self::Announce(_) | Self::Heads(_))
     }
 
     fn check(&self) -> Result<(), MessageError> {
