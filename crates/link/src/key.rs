@@ -5,14 +5,24 @@
 //! boot has another 128 random bits and so another key. The seal is ChaCha20-Poly1305 (RFC 8439): fast
 //! without vector registers or tables, and constant in time, which AES in software is not.
 
+#[cfg(any(test, not(feature = "vectors")))]
+mod portable;
+#[cfg(test)]
+mod tests;
+#[cfg(any(test, feature = "vectors"))]
+mod vectors;
+
 use core::fmt;
 
-use chacha20poly1305::aead::{AeadInOut, KeyInit};
-use chacha20poly1305::{ChaCha20Poly1305, Nonce, Tag};
 use hkdf::Hkdf;
 use noreturn_wire::frame::{HEADER_BYTES, TAG_BYTES};
 use noreturn_wire::{BootId, DiodeId};
 use sha2::Sha256;
+
+#[cfg(not(feature = "vectors"))]
+use portable::Cipher;
+#[cfg(feature = "vectors")]
+use vectors::Cipher;
 
 const INFO: &[u8] = b"noreturn 1 frame";
 
@@ -27,7 +37,7 @@ impl fmt::Debug for DiodeKey {
 }
 
 /// The key of one boot of one diode.
-pub(crate) struct FrameKey(ChaCha20Poly1305);
+pub(crate) struct FrameKey(Cipher);
 
 impl fmt::Debug for FrameKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -42,7 +52,7 @@ impl FrameKey {
         // 32 bytes are always a valid length for HKDF-SHA256 (at most 255 × 32).
         let expanded = hkdf.expand_multi_info(&[INFO, &diode.0.to_be_bytes()], &mut frame_key);
         debug_assert!(expanded.is_ok());
-        Self(ChaCha20Poly1305::new(&frame_key.into()))
+        Self(Cipher::new(&frame_key))
     }
 
     /// Seals `payload` in place and returns the tag; `frame` must never repeat under this key.
@@ -52,11 +62,7 @@ impl FrameKey {
         header: &[u8; HEADER_BYTES],
         payload: &mut [u8],
     ) -> [u8; TAG_BYTES] {
-        match self.0.encrypt_inout_detached(&nonce(frame), header, payload.into()) {
-            Ok(tag) => tag.into(),
-            // Only payloads of 256 GiB fail; a frame with a zero tag is refused by every receiver.
-            Err(_) => [0; TAG_BYTES],
-        }
+        self.0.seal(nonce(frame), header, payload)
     }
 
     /// Opens `sealed` (payload and tag) in place; the payload, or `None` if it is not authentic.
@@ -66,16 +72,13 @@ impl FrameKey {
         header: &[u8; HEADER_BYTES],
         sealed: &'a mut [u8],
     ) -> Option<&'a [u8]> {
-        let (payload, tag) = sealed.split_last_chunk_mut::<TAG_BYTES>()?;
-        let tag = Tag::from(*tag);
-        self.0.decrypt_inout_detached(&nonce(frame), header, (&mut *payload).into(), &tag).ok()?;
-        Some(payload)
+        self.0.open(nonce(frame), header, sealed)
     }
 }
 
 /// 96 bits: four zero bytes, then the frame number, big-endian.
-fn nonce(frame: u64) -> Nonce {
+fn nonce(frame: u64) -> [u8; 12] {
     let mut nonce = [0; 12];
     nonce[4..].copy_from_slice(&frame.to_be_bytes());
-    nonce.into()
+    nonce
 }
