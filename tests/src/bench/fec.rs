@@ -30,7 +30,7 @@ struct Peer {
 /// Measures every geometry.
 pub(super) fn measure() -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    for (data, parity) in [(10, 4), (20, 5), (32, 8), (200, 56)] {
+    for (data, parity) in [(10, 4), (20, 5), (32, 8), (40, 16), (100, 16), (200, 56)] {
         figures.extend(geometry(data, parity)?);
     }
     Ok(figures)
