@@ -14,6 +14,7 @@ use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr};
 
 use crate::crossing::Writer;
+use crate::settings;
 use line::Line;
 
 /// Time from one snapshot of the counters to the next; a beacon needs one.
@@ -25,6 +26,8 @@ pub struct Inside {
     sockets: SocketSet<'static>,
     lines: Vec<Line>,
     sequencer: Sequencer,
+    /// Class of each source, by its number.
+    classes: Vec<Class>,
     announcer: Announcer,
     counters: Counters,
     writer: Writer,
@@ -38,6 +41,7 @@ impl Inside {
     pub fn new(mut card: InsideCard, config: Config, now: Now, seed: [u8; 8], writer: Writer) -> Self {
         let seed = u64::from_le_bytes(seed);
         let interface = interface(&mut card, &config, now, seed);
+        let classes = settings::classes(&config);
         let mut sockets = SocketSet::new(Vec::new());
         let lines = (0..)
             .zip(config.devices)
@@ -49,6 +53,7 @@ impl Inside {
             sockets,
             lines,
             sequencer: Sequencer::new(config.sources.len()),
+            classes,
             announcer: Announcer::new(config.sources, config.link.announce_period_ms, now.uptime_us),
             counters: Counters::default(),
             writer,
@@ -63,15 +68,16 @@ impl Inside {
         let (writer, written) = (&mut self.writer, &mut self.written);
         let mut recorder = Recorder {
             sequencer: &mut self.sequencer,
+            classes: &self.classes,
             counters: &mut self.counters,
-            write: |message: &Message<'_>| write(writer, written, message),
+            write: |class, message: &Message<'_>| write(writer, written, class, message),
         };
         let mut busy = result == PollResult::SocketStateChanged;
         for line in &mut self.lines {
             busy |= line.step(now, self.interface.context(), &mut self.sockets, &mut recorder);
         }
         while let Some(message) = self.announcer.poll(now.uptime_us, &self.sequencer) {
-            write(&mut self.writer, &mut self.written, &message);
+            write(&mut self.writer, &mut self.written, Class::Telemetry, &message);
         }
         self.snapshot(now);
         busy
@@ -110,9 +116,9 @@ impl Inside {
 }
 
 /// Writes one message into the ring, and counts it.
-fn write(writer: &mut Writer, written: &mut u64, message: &Message<'_>) {
+fn write(writer: &mut Writer, written: &mut u64, class: Class, message: &Message<'_>) {
     // Every message that the collectors make fits an entry, which is as long as a shard.
-    if let Ok(entry) = encode_message(Class::Telemetry, message, &mut [0; CROSSING_BYTES_MAX])
+    if let Ok(entry) = encode_message(class, message, &mut [0; CROSSING_BYTES_MAX])
         && writer.write(entry).is_ok()
     {
         *written += 1;

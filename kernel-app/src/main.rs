@@ -15,6 +15,7 @@ mod handover;
 mod inside;
 mod machine;
 mod outside;
+mod settings;
 
 use noreturn_image_format::{Config, Handover};
 use noreturn_nic::{InsideCard, OutsideCard};

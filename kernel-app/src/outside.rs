@@ -3,24 +3,24 @@
 use alloc::vec::Vec;
 
 use noreturn_collect::Now;
-use noreturn_fec::Geometry;
-use noreturn_image_format::{Config, ConfigError, Handover};
-use noreturn_link::{DiodeKey, Sender, SenderConfig};
+use noreturn_image_format::{Config, Handover};
+use noreturn_link::{DiodeKey, Sender, SenderError};
 use noreturn_nic::{CardModel, FirmwareState, OutsideCard, TransmitError, TransmitOnly, UdpFrame};
 use noreturn_ring::Read;
 use noreturn_wire::crossing::CROSSING_BYTES_MAX;
 use noreturn_wire::frame::FRAME_BYTES_MAX;
-use noreturn_wire::{Beacon, BootId, Counter, Counters, Crossing, DiodeId, OutsideCard as CardState};
+use noreturn_wire::{Beacon, BootId, Counter, Counters, Crossing, OutsideCard as CardState};
 
 use crate::crossing::Reader;
 use crate::fatal::Fatal;
+use crate::settings;
 
 /// Time from one beacon to the next.
 const BEACON_US: u64 = 1_000_000;
 /// Time from one look at the card's link and receiver to the next.
 const LOOK_US: u64 = 100_000;
-/// Messages that wait for the pace, in bytes; beyond that they wait in the ring.
-const QUEUE_BYTES_MAX: usize = 256 << 10;
+/// Entries read from the ring in one step at most, so that reading never keeps frames from leaving.
+const ENTRIES_MAX: usize = 256;
 /// An Ethernet frame without its check sequence.
 const ETHERNET_BYTES_MAX: usize = 1514;
 
@@ -56,7 +56,7 @@ impl Outside {
         boot: BootId,
         reader: Reader,
     ) -> Result<Self, Fatal> {
-        let sender = Sender::new(&sender_config(config)?, boot, &DiodeKey(config.diode.key));
+        let sender = Sender::new(&settings::sender(config)?, boot, &DiodeKey(config.diode.key));
         let beacon = Beacon {
             image_sha256: handover.image_sha256.0,
             config_sha256: handover.config_sha256.0,
@@ -89,8 +89,7 @@ impl Outside {
 
     /// When there will be something to do, if nothing comes through the ring.
     pub fn poll_at(&self) -> u64 {
-        let frame_us = self.sender.poll_at().filter(|_| self.beacon.outside.link_up).unwrap_or(u64::MAX);
-        frame_us.min(self.beacon_at_us).min(self.look_at_us)
+        self.sender.poll_at().unwrap_or(u64::MAX).min(self.beacon_at_us).min(self.look_at_us)
     }
 
     /// Looks at the card's own registers: is the cable in, and is it still unable to receive?
@@ -105,32 +104,32 @@ impl Outside {
             self.own.add(Counter::OutsideLinkLost, 1);
         }
         self.beacon.outside.link_up = link_up;
+        self.sender.set_link_up(link_up, now.uptime_us);
         Ok(())
     }
 
-    /// Moves entries from the ring to the sender while it has room; the ring is the longer queue.
+    /// Moves entries from the ring to the sender, whether it has room or not: a queue that is full must not hold
+    /// back what another queue takes. Whether there were any.
     fn read_ring(&mut self) -> bool {
         let mut entry = [0; CROSSING_BYTES_MAX];
-        let mut any = false;
-        while self.sender.has_room() {
+        for read in 0..ENTRIES_MAX {
             match self.reader.read(&mut entry) {
-                None => break,
+                None => return read > 0,
                 Some(Read::Entry(length)) => self.take(&entry[..length]),
                 Some(Read::Overrun(entries)) => self.own.add(Counter::RingOverrun, entries),
                 Some(Read::Malformed) => self.own.add(Counter::RingMalformed, 1),
             }
-            any = true;
         }
-        any
+        true
     }
 
     fn take(&mut self, entry: &[u8]) {
         match Crossing::decode(entry) {
-            Ok(Crossing::Message(_, message)) => {
-                if self.sender.push(message).is_err() {
-                    self.own.add(Counter::RingMalformed, 1);
-                }
-            }
+            Ok(Crossing::Message(sending, message)) => match self.sender.push(sending, message) {
+                Err(SenderError::Message) => self.own.add(Counter::RingMalformed, 1),
+                // The sender counts what it cannot take.
+                Ok(()) | Err(SenderError::QueueFull | SenderError::LinkDown) => {}
+            },
             Ok(Crossing::Counters(counters)) => self.inside = counters,
             Err(_) => self.own.add(Counter::RingMalformed, 1),
         }
@@ -155,23 +154,22 @@ impl Outside {
         self.sender.set_beacon(&self.beacon);
     }
 
-    /// Hands frames to the card until the pace or the card says stop. Without a link they wait.
+    /// Hands frames to the card until the pace or the card says stop.
     fn send(&mut self, now: Now) -> bool {
         let mut any = false;
-        while self.beacon.outside.link_up {
+        loop {
             if self.leaving.sent_to == self.destinations.len() || self.leaving.length == 0 {
                 let Some(length) = self.sender.poll_transmit(now.uptime_us, &mut self.leaving.bytes) else {
-                    break;
+                    return any;
                 };
                 self.leaving.length = length;
                 self.leaving.sent_to = 0;
             }
             if !self.send_copies() {
-                break;
+                return any;
             }
             any = true;
         }
-        any
     }
 
     /// Sends the leaving frame to the destinations that do not have it; false if the card is full.
@@ -189,21 +187,6 @@ impl Outside {
         }
         true
     }
-}
-
-fn sender_config(config: &Config) -> Result<SenderConfig, Fatal> {
-    let link = &config.link;
-    let geometry = Geometry::new(link.data_shards, link.parity_shards)
-        .map_err(|_| ConfigError::Value("the link's shards are no valid code"))?;
-    Ok(SenderConfig {
-        diode: DiodeId(config.diode.id),
-        geometry,
-        latency_us_max: u64::from(link.latency_ms_max) * 1000,
-        rate_bytes_per_s: link.rate_bytes_per_s,
-        burst_bytes: u64::from(link.burst_bytes),
-        copies: config.outside.destinations.len() as u64,
-        queue_bytes_max: QUEUE_BYTES_MAX,
-    })
 }
 
 fn destinations(config: &Config, source_mac: [u8; 6]) -> Vec<UdpFrame> {

@@ -67,7 +67,7 @@ impl Announcer {
         let Some(within) = (place % RUN_MESSAGES).checked_sub(1) else {
             return Some(Message::Heads(sequencer.heads(source_id(first))));
         };
-        let Source { name, unit } = self.sources.get(first + within)?;
+        let Source { name, unit, .. } = self.sources.get(first + within)?;
         Some(Message::Announce(Announce { source: source_id(first + within), name, unit }))
     }
 }

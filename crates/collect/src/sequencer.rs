@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use noreturn_wire::message::HEADS_MAX;
-use noreturn_wire::{Counter, Counters, Heads, Message, Record, SourceId};
+use noreturn_wire::{Class, Counter, Counters, Heads, Message, Record, SourceId};
 
 use crate::output::{Output, Sample};
 
@@ -42,17 +42,20 @@ impl Sequencer {
 pub struct Recorder<'a, W> {
     /// Numbers the records.
     pub sequencer: &'a mut Sequencer,
+    /// Class of each source, by its number.
+    pub classes: &'a [Class],
     /// Counts what is reported, and [`Counter::Records`].
     pub counters: &'a mut Counters,
-    /// Takes every record.
+    /// Takes every record, and the class of its source.
     pub write: W,
 }
 
-impl<W: FnMut(&Message<'_>)> Output for Recorder<'_, W> {
+impl<W: FnMut(Class, &Message<'_>)> Output for Recorder<'_, W> {
     fn sample(&mut self, sample: Sample) {
-        if let Some(record) = self.sequencer.record(sample) {
+        let class = self.classes.get(sample.source.0 as usize);
+        if let (Some(record), Some(class)) = (self.sequencer.record(sample), class) {
             self.counters.add(Counter::Records, 1);
-            (self.write)(&Message::Record(record));
+            (self.write)(*class, &Message::Record(record));
         }
     }
 

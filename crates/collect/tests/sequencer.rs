@@ -1,9 +1,9 @@
 //! Sequence numbers have no holes, and announcements reach every source in every period.
 
 use noreturn_collect::{Announcer, Output, Recorder, Sample, Sequencer};
-use noreturn_image_format::config::Source;
+use noreturn_image_format::config::{self, Source};
 use noreturn_wire::message::HEADS_MAX;
-use noreturn_wire::{Counter, Counters, Message, Quality, Record, SourceId, Value};
+use noreturn_wire::{Class, Counter, Counters, Message, Quality, Record, SourceId, Value};
 use proptest::prelude::*;
 
 fn sample(source: u32) -> Sample {
@@ -11,7 +11,8 @@ fn sample(source: u32) -> Sample {
 }
 
 fn sources(count: usize) -> Vec<Source> {
-    (0..count).map(|i| Source { name: format!("tag-{i}"), unit: "m".into() }).collect()
+    let class = config::Class::Telemetry;
+    (0..count).map(|i| Source { name: format!("tag-{i}"), unit: "m".into(), class }).collect()
 }
 
 #[test]
@@ -25,25 +26,28 @@ fn records_are_numbered_per_source() {
 
 #[test]
 fn the_recorder_writes_and_counts_every_record() {
-    let (mut sequencer, mut counters, mut written) = (Sequencer::new(1), Counters::default(), Vec::new());
-    let write = |message: &Message<'_>| match message {
-        Message::Record(record) => written.push(*record),
+    let (mut sequencer, mut counters, mut written) = (Sequencer::new(2), Counters::default(), Vec::new());
+    let write = |class, message: &Message<'_>| match message {
+        Message::Record(record) => written.push((class, *record)),
         other => panic!("{other:?} is no record"),
     };
-    let mut recorder = Recorder { sequencer: &mut sequencer, counters: &mut counters, write };
+    let classes = &[Class::Telemetry, Class::Alarm];
+    let mut recorder = Recorder { sequencer: &mut sequencer, classes, counters: &mut counters, write };
     recorder.sample(sample(0));
+    recorder.sample(sample(1));
     recorder.sample(sample(0));
     recorder.sample(sample(9));
     recorder.count(Counter::ModbusRequests, 4);
-    let record = |sequence| Record {
-        source: SourceId(0),
+    let record = |source, sequence| Record {
+        source: SourceId(source),
         sequence,
         acquired_us: 5,
         quality: Quality::Good,
         value: Value::U64(1),
     };
-    assert_eq!(written, [record(0), record(1)]);
-    assert_eq!((counters.get(Counter::Records), counters.get(Counter::ModbusRequests)), (2, 4));
+    let (telemetry, alarm) = (Class::Telemetry, Class::Alarm);
+    assert_eq!(written, [(telemetry, record(0, 0)), (alarm, record(1, 0)), (telemetry, record(0, 1))]);
+    assert_eq!((counters.get(Counter::Records), counters.get(Counter::ModbusRequests)), (3, 4));
 }
 
 /// What a round says: names by source, and sources covered by sequence numbers.
@@ -61,7 +65,7 @@ fn round(
                     named.push(announce.source.0);
                 }
                 Message::Heads(heads) => counted.extend((heads.first.0..).take(heads.next.len())),
-                Message::Record(_) => panic!("an announcer makes no records"),
+                other => panic!("an announcer does not say {other:?}"),
             }
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! On the medium it is the magic `NRCF`, a version byte, and a postcard [`Config`].
 
+pub mod link;
 pub mod modbus;
 
 use alloc::string::String;
@@ -11,9 +12,10 @@ use core::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
+use link::Link;
 use modbus::Device;
 
-const MAGIC: &[u8] = b"NRCF\x01";
+const MAGIC: &[u8] = b"NRCF\x02";
 
 /// Sources of one site at most.
 pub const SOURCES_MAX: usize = 4096;
@@ -108,23 +110,6 @@ pub struct Destination {
     pub port: u16,
 }
 
-/// The one-way link.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Link {
-    /// Data shards of a full block.
-    pub data_shards: u8,
-    /// Parity shards of a full block.
-    pub parity_shards: u8,
-    /// A block closes at the latest this long after its first message, in milliseconds.
-    pub latency_ms_max: u32,
-    /// Pace, in bytes of Ethernet frame per second.
-    pub rate_bytes_per_s: u64,
-    /// Burst that the pace allows, in bytes.
-    pub burst_bytes: u32,
-    /// Every name is announced once in this time, in milliseconds.
-    pub announce_period_ms: u32,
-}
-
 /// One tag.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Source {
@@ -132,6 +117,17 @@ pub struct Source {
     pub name: String,
     /// Engineering unit, or nothing.
     pub unit: String,
+    /// How its records leave.
+    pub class: Class,
+}
+
+/// Traffic class of a tag; a third one is for streams and files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Class {
+    /// Few and urgent: ahead of everything else.
+    Alarm,
+    /// Ordinary measurements.
+    Telemetry,
 }
 
 /// Why a compiled configuration is refused.
@@ -148,7 +144,7 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Magic => f.write_str("it does not start with \"NRCF\" and version 1"),
+            Self::Magic => f.write_str("it does not start with \"NRCF\" and version 2"),
             Self::Malformed => f.write_str("its contents cannot be decoded"),
             Self::Value(what) => write!(f, "{what}"),
         }
@@ -180,7 +176,7 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        let rules: &[(bool, &'static str)] = &[
+        require(&[
             (
                 self.inside.card != self.outside.card,
                 "the inside and the outside card are the same PCI function",
@@ -190,25 +186,11 @@ impl Config {
                 (1..=DESTINATIONS_MAX).contains(&self.outside.destinations.len()),
                 "there must be 1 to 8 destinations",
             ),
-            (self.link.data_shards >= 1, "a block needs at least one data shard"),
-            (
-                u16::from(self.link.data_shards) + u16::from(self.link.parity_shards) <= 255,
-                "data and parity shards together are more than 255",
-            ),
-            ((1..=10_000).contains(&self.link.latency_ms_max), "the link's latency is not 1 to 10000 ms"),
-            (self.link.rate_bytes_per_s >= 10_000, "the link's rate is below 10000 bytes per second"),
-            (self.link.burst_bytes >= 1514, "the link's burst is below one frame of 1514 bytes"),
-            (
-                (100..=3_600_000).contains(&self.link.announce_period_ms),
-                "the announce period is not 100 ms to 1 h",
-            ),
             (self.devices.len() <= DEVICES_MAX, "there are more than 64 devices"),
             (self.sources.len() <= SOURCES_MAX, "there are more than 4096 tags"),
             (self.sources.iter().all(Source::is_valid), "a tag's name or unit is empty or too long"),
-        ];
-        if let Some((_, what)) = rules.iter().find(|(holds, _)| !holds) {
-            return Err(ConfigError::Value(what));
-        }
+        ])?;
+        self.link.check()?;
         self.devices.iter().try_for_each(|device| device.check(self.sources.len()))
     }
 }
@@ -216,5 +198,13 @@ impl Config {
 impl Source {
     fn is_valid(&self) -> bool {
         (1..=NAME_BYTES_MAX).contains(&self.name.len()) && self.unit.len() <= UNIT_BYTES_MAX
+    }
+}
+
+/// The first rule that does not hold, if any.
+fn require(rules: &[(bool, &'static str)]) -> Result<(), ConfigError> {
+    match rules.iter().find(|(holds, _)| !holds) {
+        Some((_, what)) => Err(ConfigError::Value(what)),
+        None => Ok(()),
     }
 }

@@ -2,11 +2,14 @@
 
 use std::net::Ipv4Addr;
 
+use noreturn_image_format::config::link::{
+    Blocks, History, HistoryOrder, LINK_MEMORY_BYTES_MAX, Link, TrafficClass,
+};
 use noreturn_image_format::config::modbus::{
     BITS_MAX, Device, Encoding, Function, Point, REGISTERS_MAX, Read, WordOrder,
 };
 use noreturn_image_format::config::{
-    Destination, Diode, Inside, Link, NAME_BYTES_MAX, Outside, PciAddress, Source, UNIT_BYTES_MAX,
+    Class, Destination, Diode, Inside, NAME_BYTES_MAX, Outside, PciAddress, Source, UNIT_BYTES_MAX,
 };
 use noreturn_image_format::{Config, ConfigError, Sha256Digest};
 use proptest::prelude::*;
@@ -37,11 +40,38 @@ fn device() -> Device {
 }
 
 fn source(name: &str, unit: &str) -> Source {
-    Source { name: name.into(), unit: unit.into() }
+    Source { name: name.into(), unit: unit.into(), class: Class::Telemetry }
+}
+
+fn class(weight: u16) -> TrafficClass {
+    let blocks = Blocks {
+        data_shards: 10,
+        parity_shards: 4,
+        parity_shards_min: 2,
+        latency_ms_max: 20,
+        span_ms: 200,
+        blocks_max: 64,
+    };
+    TrafficClass { blocks, weight, queue_bytes_max: 8192, history_bytes_max: 262_144 }
+}
+
+fn link() -> Link {
+    let blocks = Blocks { span_ms: 1000, ..class(1).blocks };
+    let order = HistoryOrder::OldestFirst;
+    Link {
+        rate_bytes_per_s: 2_000_000,
+        burst_bytes: 16_384,
+        announce_period_ms: 5_000,
+        alarm: class(8),
+        telemetry: class(4),
+        bulk: class(1),
+        history: History { blocks, share_per_mille: 50, order, interval_ms: 10_000 },
+    }
 }
 
 fn config() -> Config {
     let address = Ipv4Addr::new(10, 0, 2, 2);
+    let alarm = Source { class: Class::Alarm, ..source("plc/count", "") };
     Config {
         diode: Diode { id: 7, name: "east".into(), key: [0x5a; 32] },
         inside: Inside { card: card(2), address: Ipv4Addr::new(10, 1, 0, 2), prefix: 24, gateway: None },
@@ -51,16 +81,9 @@ fn config() -> Config {
             source_port: 4100,
             destinations: vec![Destination { mac: [0x52, 0x55, 10, 0, 2, 2], address, port: 4100 }],
         },
-        link: Link {
-            data_shards: 10,
-            parity_shards: 4,
-            latency_ms_max: 20,
-            rate_bytes_per_s: 2_000_000,
-            burst_bytes: 16_384,
-            announce_period_ms: 5_000,
-        },
+        link: link(),
         devices: vec![device()],
-        sources: vec![source("plc/status", ""), source("plc/level", "m"), source("plc/count", "")],
+        sources: vec![source("plc/status", ""), source("plc/level", "m"), alarm],
     }
 }
 
@@ -68,11 +91,11 @@ fn config() -> Config {
 #[test]
 fn the_golden_bytes_are_written_and_read() {
     let bytes = config().encode().unwrap();
-    assert!(bytes.starts_with(b"NRCF\x01\x07\x04east\x5a\x5a"));
-    assert_eq!(bytes.len(), 171);
+    assert!(bytes.starts_with(b"NRCF\x02\x07\x04east\x5a\x5a"));
+    assert_eq!(bytes.len(), 221);
     assert_eq!(
         Sha256Digest::of(&bytes).to_string(),
-        "491da19e05d2b15c4c7cf92c3f56a1af67a735bd495ea8443389105253aaa7b9"
+        "93470d821ff33ff9c845393adae007140a0ba830e3f70c5ed1c5faa31f2292d0"
     );
     assert_eq!(Config::decode(&bytes), Ok(config()));
 }
@@ -84,7 +107,7 @@ fn cuts_and_additions_are_refused() {
         assert!(Config::decode(&bytes[..length]).is_err(), "{length}");
     }
     assert_eq!(Config::decode(&[&bytes[..], &[0]].concat()), Err(ConfigError::Malformed));
-    assert_eq!(Config::decode(b"NRCF\x02"), Err(ConfigError::Magic));
+    assert_eq!(Config::decode(b"NRCF\x01"), Err(ConfigError::Magic));
 }
 
 #[test]
@@ -117,18 +140,75 @@ fn every_rule_of_the_whole_holds() {
     assert_refused(|c| c.inside.prefix = 31, "prefix length");
     assert_refused(|c| c.outside.destinations.clear(), "1 to 8 destinations");
     assert_refused(|c| c.outside.destinations = vec![c.outside.destinations[0]; 9], "1 to 8 destinations");
-    assert_refused(|c| c.link.data_shards = 0, "data shard");
-    assert_refused(|c| (c.link.data_shards, c.link.parity_shards) = (128, 128), "more than 255");
-    assert_refused(|c| c.link.latency_ms_max = 0, "latency");
-    assert_refused(|c| c.link.latency_ms_max = 10_001, "latency");
-    assert_refused(|c| c.link.rate_bytes_per_s = 9_999, "rate");
-    assert_refused(|c| c.link.burst_bytes = 1_513, "burst");
-    assert_refused(|c| c.link.announce_period_ms = 99, "announce period");
     assert_refused(|c| c.devices = vec![device(); 65], "more than 64 devices");
     assert_refused(|c| c.sources = vec![source("a", ""); 4097], "more than 4096 tags");
     assert_refused(|c| c.sources[0].name.clear(), "name or unit");
     assert_refused(|c| c.sources[0].name = "a".repeat(NAME_BYTES_MAX + 1), "name or unit");
     assert_refused(|c| c.sources[0].unit = "a".repeat(UNIT_BYTES_MAX + 1), "name or unit");
+}
+
+#[test]
+fn every_rule_of_the_link_holds() {
+    let refuse = |change: fn(&mut Link), words| assert_refused(|c| change(&mut c.link), words);
+    refuse(|l| l.rate_bytes_per_s = 9_999, "rate");
+    refuse(|l| l.burst_bytes = 1_513, "burst");
+    refuse(|l| l.announce_period_ms = 99, "announce period");
+    refuse(|l| l.history.share_per_mille = 901, "share is above 900");
+    refuse(|l| l.history.share_per_mille = 0, "although the history's share is 0");
+    refuse(|l| l.history.interval_ms = 99, "interval");
+    for place in 0..3 {
+        let refuse = |change: fn(&mut TrafficClass), words| {
+            assert_refused(
+                |c| change([&mut c.link.alarm, &mut c.link.telemetry, &mut c.link.bulk][place]),
+                words,
+            )
+        };
+        refuse(|c| c.weight = 0, "weight");
+        refuse(|c| c.weight = 1_001, "weight");
+        refuse(|c| c.queue_bytes_max = 4_095, "queue");
+        refuse(|c| c.history_bytes_max = 131_071, "history is neither 0");
+        refuse(|c| c.queue_bytes_max = 512 << 20, "more than 512 MiB");
+        refuse(|c| c.history_bytes_max = 512 << 20, "more than 512 MiB");
+    }
+}
+
+#[test]
+fn every_rule_of_blocks_holds() {
+    for place in 0..4 {
+        let refuse = |change: fn(&mut Blocks), words| {
+            let blocks = |link: &mut Link| {
+                let Link { alarm, telemetry, bulk, history, .. } = link;
+                let of = [&mut alarm.blocks, &mut telemetry.blocks, &mut bulk.blocks, &mut history.blocks];
+                of.into_iter().nth(place).map(change)
+            };
+            assert_refused(|c| assert!(blocks(&mut c.link).is_some()), words);
+        };
+        refuse(|b| b.data_shards = 0, "at least one data shard");
+        refuse(|b| (b.data_shards, b.parity_shards) = (128, 129), "more than 256");
+        refuse(|b| b.parity_shards_min = 0, "parity of a small block");
+        refuse(|b| b.parity_shards_min = 5, "parity of a small block");
+        refuse(|b| b.parity_shards = 0, "parity of a small block");
+        refuse(|b| b.latency_ms_max = 0, "latency");
+        refuse(|b| b.latency_ms_max = 10_001, "latency");
+        refuse(|b| b.span_ms = 60_001, "span");
+        refuse(|b| b.blocks_max = 0, "blocks are not 1 to 256");
+        refuse(|b| b.blocks_max = 257, "blocks are not 1 to 256");
+    }
+}
+
+/// The bound is on all that boot allocates, and the last byte below it is allowed.
+#[test]
+fn the_memory_of_the_link_is_bounded() {
+    let mut most = config();
+    let class_bytes = 64 * (4 * 1408 + 256) + 10 * 4 + 4096;
+    assert_eq!(most.link.memory_bytes(), 4 * class_bytes + 3 * (8192 + 262_144));
+    most.link.telemetry.history_bytes_max = 0;
+    most.link.bulk.queue_bytes_max = 4096;
+    most.link.bulk.queue_bytes_max += (LINK_MEMORY_BYTES_MAX - most.link.memory_bytes()) as u32;
+    assert_eq!(most.link.memory_bytes(), LINK_MEMORY_BYTES_MAX);
+    assert!(most.encode().is_ok());
+    most.link.bulk.queue_bytes_max += 1;
+    assert!(most.encode().is_err());
 }
 
 #[test]
@@ -172,7 +252,13 @@ fn limits_themselves_are_allowed() {
     let points = vec![point];
     let bits = Read { function: Function::Coils, address: 0, count: BITS_MAX, period_ms: 10, points };
     widest.devices[0].reads.push(bits);
-    (widest.link.data_shards, widest.link.parity_shards) = (255, 0);
+    let blocks = &mut widest.link.bulk.blocks;
+    (blocks.data_shards, blocks.parity_shards) = (255, 1);
+    (blocks.parity_shards_min, blocks.blocks_max) = (1, 256);
+    (blocks.latency_ms_max, blocks.span_ms) = (10_000, 60_000);
+    let blocks = &mut widest.link.history.blocks;
+    (blocks.data_shards, blocks.parity_shards, blocks.parity_shards_min) = (255, 0, 0);
+    (widest.link.history.share_per_mille, widest.link.history.interval_ms) = (900, 100);
     widest.sources[0].name = "a".repeat(NAME_BYTES_MAX);
     let bytes = widest.encode().unwrap();
     assert_eq!(Config::decode(&bytes), Ok(widest));
@@ -211,7 +297,7 @@ proptest! {
 
     #[test]
     fn noise_is_refused_or_keeps_every_rule(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        if let Ok(config) = Config::decode(&[b"NRCF\x01", &bytes[..]].concat()) {
+        if let Ok(config) = Config::decode(&[b"NRCF\x02", &bytes[..]].concat()) {
             prop_assert!(config.encode().is_ok());
         }
     }

@@ -48,9 +48,14 @@ pub(crate) fn read_outside(section: &Section<'_>, inside: Option<&Inside>) -> Op
 }
 
 fn read_destination(section: &Section<'_>, before: &[Destination]) -> Option<Destination> {
-    let mac = section.required("mac", &text("an Ethernet address such as \"52:55:0a:00:02:02\"", parse_mac));
     let expected = "the IPv4 address of a host or multicast group with a port, such as \"10.0.2.2:4100\"";
     let address = section.required("address", &text(expected, parse_destination));
+    let group = address.map(|address| *address.ip()).filter(Ipv4Addr::is_multicast);
+    let kind = text("an Ethernet address such as \"52:55:0a:00:02:02\"", parse_mac);
+    let mac = match group {
+        Some(group) => section.or("mac", &kind, group_mac(group)),
+        None => section.required("mac", &kind),
+    };
     let (mac, address) = (mac?, address?);
     let destination = Destination { mac, address: *address.ip(), port: address.port() };
     if before.iter().any(|other| (other.address, other.port) == (destination.address, destination.port)) {
@@ -62,13 +67,12 @@ fn read_destination(section: &Section<'_>, before: &[Destination]) -> Option<Des
     Some(destination)
 }
 
-/// Nobody resolves the Ethernet address, so it must fit: multicast groups have a fixed one (RFC
-/// 1112, section 6.4), hosts have one with the group bit (IEEE 802-2014, section 8.2) clear.
+/// Nobody resolves the Ethernet address, so it must fit: multicast groups have a fixed one, hosts have one with the
+/// group bit (IEEE 802-2014, section 8.2) clear.
 fn check_mac(destination: &Destination) -> Result<(), String> {
     let Destination { mac, address, .. } = destination;
     if address.is_multicast() {
-        let [_, b, c, d] = address.octets();
-        let expected = [0x01, 0x00, 0x5e, b & 0x7f, c, d];
+        let expected = group_mac(*address);
         if *mac != expected {
             return Err(format!("{} is not {}, which belongs to {address}", show(mac), show(&expected)));
         }
@@ -76,6 +80,12 @@ fn check_mac(destination: &Destination) -> Result<(), String> {
         return Err(format!("{} is not the Ethernet address of one card", show(mac)));
     }
     Ok(())
+}
+
+/// The Ethernet address of a multicast group: 01:00:5e and its low 23 bits (RFC 1112, section 6.4).
+fn group_mac(group: Ipv4Addr) -> [u8; 6] {
+    let [_, b, c, d] = group.octets();
+    [0x01, 0x00, 0x5e, b & 0x7f, c, d]
 }
 
 fn show(mac: &[u8; 6]) -> String {

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod cards;
+mod class;
 mod diode;
 mod error;
 mod key;

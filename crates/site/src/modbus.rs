@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use noreturn_image_format::config::modbus::Device;
-use noreturn_image_format::config::{DEVICES_MAX, Inside, NAME_BYTES_MAX, SOURCES_MAX, Source};
+use noreturn_image_format::config::{Class, DEVICES_MAX, Inside, NAME_BYTES_MAX, SOURCES_MAX, Source};
 
 use crate::section::{Section, integer};
-use crate::{cards, name, reads};
+use crate::{cards, class, name, reads};
 
 /// Last level of the source that tells whether a device can be reached.
 const STATUS: &str = "status";
@@ -43,16 +43,19 @@ fn read_device(section: &Section<'_>, inside: Option<&Inside>, sources: &mut Sou
     {
         section.fault("backoff_ms_min", &format!("{min} is more than backoff_ms_max, which is {max}"));
     }
+    // A wrong one has been told, so that what follows does not count.
+    let class = section.or("class", &class::of_a_tag(), Class::Telemetry).unwrap_or(Class::Telemetry);
     // Points are looked at even without a name, so that their mistakes are told at once.
     let prefix = name.clone().unwrap_or_else(|| section.path_of(""));
-    let status = sources.add(section, "name", format!("{prefix}/{STATUS}"), String::new());
+    let status = Source { name: format!("{prefix}/{STATUS}"), unit: String::new(), class };
+    let status = sources.add(section, "name", status);
     let tables = section.tables("point");
     if tables.is_empty() {
         section.fault("point", "there are no points; write [[modbus.point]] at least once");
     }
     let mut values = Vec::new();
     for table in tables {
-        values.extend(table.read(|table| point::read(table, &prefix, sources)).into_iter().flatten());
+        values.extend(table.read(|table| point::read(table, &prefix, class, sources)).into_iter().flatten());
     }
     let address = address?;
     Some(Device {
@@ -88,7 +91,7 @@ pub(super) struct Sources {
 
 impl Sources {
     /// Adds a source that `key` of `section` names, and returns its number.
-    fn add(&mut self, section: &Section<'_>, key: &str, name: String, unit: String) -> Option<u32> {
+    fn add(&mut self, section: &Section<'_>, key: &str, source: Source) -> Option<u32> {
         if self.list.len() > SOURCES_MAX {
             return None; // Told already.
         }
@@ -98,6 +101,7 @@ impl Sources {
                 &format!("is one tag more than {SOURCES_MAX}; each device has a tag \"{STATUS}\", too"),
             );
         }
+        let name = &source.name;
         if name.len() > NAME_BYTES_MAX {
             let what = format!(
                 "\"{name}\" has {} bytes with the device's name, more than {NAME_BYTES_MAX}",
@@ -105,13 +109,13 @@ impl Sources {
             );
             section.fault(key, &what);
         }
-        if let Some(owner) = self.owners.get(&name) {
+        if let Some(owner) = self.owners.get(name) {
             section.fault(key, &format!("\"{name}\" is named by {owner} already"));
             return None;
         }
         self.owners.insert(name.clone(), section.path_of(key));
         let number = u32::try_from(self.list.len()).ok()?;
-        self.list.push(Source { name, unit });
+        self.list.push(source);
         Some(number)
     }
 }

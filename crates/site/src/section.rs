@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 use toml::de::{DeTable, DeValue};
 
-pub(crate) use kind::{Kind, choice, integer, number, string, text};
+pub(crate) use kind::{Kind, choice, integer, number, string, text, zero_or};
 
 /// One thing that is wrong, at a byte offset.
 #[derive(Debug)]

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use noreturn_image_format::Config;
+use noreturn_image_format::config::link::{Blocks, History, HistoryOrder, Link, TrafficClass};
 use noreturn_image_format::config::modbus::{Device, Read};
-use noreturn_image_format::config::{Destination, Source};
+use noreturn_image_format::config::{Class, Destination, Source};
 
 /// Shows a configuration, a few words a line.
 #[derive(Clone, Copy, Debug)]
@@ -28,19 +29,41 @@ impl fmt::Display for Summary<'_> {
             outside.card, outside.source_address, outside.source_port
         )?;
         outside.destinations.iter().try_for_each(|destination| write_destination(f, destination))?;
-        writeln!(
-            f,
-            "link     {} data and {} parity shards, {} ms at most, {} bytes/s in bursts of {}, names every {} ms",
-            link.data_shards,
-            link.parity_shards,
-            link.latency_ms_max,
-            link.rate_bytes_per_s,
-            link.burst_bytes,
-            link.announce_period_ms
-        )?;
+        write_link(f, link)?;
         writeln!(f, "plant    {} devices, {} tags", devices.len(), sources.len())?;
         devices.iter().try_for_each(|device| write_device(f, device, sources))
     }
+}
+
+fn write_link(f: &mut fmt::Formatter<'_>, link: &Link) -> fmt::Result {
+    let Link { rate_bytes_per_s, burst_bytes, announce_period_ms, history, .. } = link;
+    writeln!(
+        f,
+        "link     {rate_bytes_per_s} bytes/s in bursts of {burst_bytes}, names every {announce_period_ms} ms"
+    )?;
+    for (name, class) in [("alarm", link.alarm), ("telemetry", link.telemetry), ("bulk", link.bulk)] {
+        let TrafficClass { blocks, weight, queue_bytes_max, history_bytes_max } = class;
+        write_blocks(f, name, &blocks)?;
+        writeln!(f, ", weight {weight}, queue {queue_bytes_max} bytes, history {history_bytes_max} bytes")?;
+    }
+    let History { blocks, share_per_mille, interval_ms, .. } = history;
+    write_blocks(f, "history", blocks)?;
+    let order = match history.order {
+        HistoryOrder::NewestFirst => "newest first",
+        HistoryOrder::OldestFirst => "oldest first",
+    };
+    writeln!(f, ", {share_per_mille} thousandths, {order}, every {interval_ms} ms")?;
+    writeln!(f, "memory   {} MiB for the link", link.memory_bytes().div_ceil(1 << 20))
+}
+
+fn write_blocks(f: &mut fmt::Formatter<'_>, name: &str, blocks: &Blocks) -> fmt::Result {
+    let Blocks { data_shards, parity_shards, parity_shards_min, latency_ms_max, span_ms, blocks_max } =
+        blocks;
+    write!(
+        f,
+        "         {name}: {data_shards} data and {parity_shards} parity shards ({parity_shards_min} for one), \
+         {latency_ms_max} ms at most, over {span_ms} ms, {blocks_max} blocks"
+    )
 }
 
 fn write_destination(f: &mut fmt::Formatter<'_>, destination: &Destination) -> fmt::Result {
@@ -74,7 +97,8 @@ fn write_read(f: &mut fmt::Formatter<'_>, read: &Read, sources: &[Source]) -> fm
         if point.scale != 1.0 {
             write!(f, " * {}", point.scale)?;
         }
-        writeln!(f, "{}{}", if source.unit.is_empty() { "" } else { " " }, source.unit)?;
+        let space = if source.unit.is_empty() { "" } else { " " };
+        writeln!(f, "{space}{}{}", source.unit, if source.class == Class::Alarm { ", alarm" } else { "" })?;
     }
     Ok(())
 }

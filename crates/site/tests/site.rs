@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use noreturn_image_format::Config;
-use noreturn_image_format::config::PciAddress;
 use noreturn_image_format::config::modbus::{Encoding, Function, WordOrder};
+use noreturn_image_format::config::{Class, Destination, PciAddress};
 use noreturn_site::{Errors, KeyError, LoadError, Summary, load, parse};
 
 const KEY: [u8; 32] = [0x5a; 32];
@@ -43,8 +43,7 @@ fn the_documented_example_means_what_it_says() {
     let [destination] = config.outside.destinations[..] else { panic!("one destination") };
     assert_eq!(destination.mac, [0x52, 0x55, 0x0a, 0, 2, 2]);
     assert_eq!((destination.address, destination.port), (Ipv4Addr::new(10, 0, 2, 2), 4100));
-    assert_eq!((config.link.data_shards, config.link.parity_shards), (10, 4));
-    assert_eq!(config.link.rate_bytes_per_s, 1_000_000);
+    assert_eq!((config.link.rate_bytes_per_s, config.link.history.share_per_mille), (1_000_000, 100));
     let names: Vec<_> = config.sources.iter().map(|source| source.name.as_str()).collect();
     let expected = [
         "plc-1/status",
@@ -57,6 +56,8 @@ fn the_documented_example_means_what_it_says() {
     ];
     assert_eq!(names, expected);
     assert_eq!(config.sources[2].unit, "°C");
+    let alarms: Vec<_> = config.sources.iter().map(|source| source.class == Class::Alarm).collect();
+    assert_eq!(alarms, [false, false, false, true, true, true, true]);
 }
 
 #[test]
@@ -79,9 +80,19 @@ fn the_documented_example_asks_three_requests() {
 #[test]
 fn the_summary_tells_everything_but_the_key() {
     let summary = Summary(&parse_text(example()).unwrap()).to_string();
-    for part in
-        ["7 \"waterworks-east\"", "00:02.0", "10.1.0.2/24", "52:55:0a:00:02:02", "function 1, 16 to 19", "°C"]
-    {
+    for part in [
+        "7 \"waterworks-east\"",
+        "00:02.0",
+        "10.1.0.2/24",
+        "52:55:0a:00:02:02",
+        "function 1, 16 to 19",
+        "°C",
+        "plc-1/pump/3 = Bit, alarm",
+        "alarm: 8 data and 8 parity shards (3 for one), 5 ms at most, over 100 ms, 16 blocks, weight 8, \
+         queue 262144 bytes, history 1048576 bytes",
+        "100 thousandths, newest first, every 10000 ms",
+        "memory   27 MiB",
+    ] {
         assert!(summary.contains(part), "{part} is missing in\n{summary}");
     }
     assert!(!summary.contains("5a5a"), "{summary}");
@@ -92,9 +103,48 @@ fn what_has_a_default_may_be_left_out() {
     let (before, rest) = example().split_once("[link]").unwrap();
     let (_, after) = rest.split_once("[[modbus]]").unwrap();
     let link = parse_text(&format!("{before}[[modbus]]{after}")).unwrap().link;
-    assert_eq!((link.latency_ms_max, link.rate_bytes_per_s, link.burst_bytes), (20, 2_000_000, 16_384));
+    assert_eq!(
+        (link.rate_bytes_per_s, link.burst_bytes, link.announce_period_ms),
+        (2_000_000, 16_384, 5_000)
+    );
     let nothing_to_read = parse_text(before).unwrap();
     assert!(nothing_to_read.devices.is_empty() && nothing_to_read.sources.is_empty());
+}
+
+/// The tables of the document name these numbers.
+#[test]
+fn the_documented_defaults_are_the_defaults() {
+    let (before, rest) = example().split_once("[link]").unwrap();
+    let (_, after) = rest.split_once("[[modbus]]").unwrap();
+    let link = parse_text(&format!("{before}[[modbus]]{after}")).unwrap().link;
+    let classes = [link.alarm, link.telemetry, link.bulk];
+    let blocks = [classes[0].blocks, classes[1].blocks, classes[2].blocks, link.history.blocks];
+    let shapes = blocks.map(|b| {
+        let shards = [b.data_shards, b.parity_shards, b.parity_shards_min].map(u32::from);
+        [shards[0], shards[1], shards[2], b.latency_ms_max, b.span_ms, u32::from(b.blocks_max)]
+    });
+    let keys =
+        ["data_shards", "parity_shards", "parity_shards_min", "latency_ms_max", "span_ms", "blocks_max"];
+    let mut rows: Vec<_> =
+        keys.iter().enumerate().map(|(i, &key)| (key, [0, 1, 2].map(|c| shapes[c][i]))).collect();
+    rows.push(("weight", classes.map(|class| u32::from(class.weight))));
+    rows.push(("queue_bytes_max", classes.map(|class| class.queue_bytes_max)));
+    rows.push(("history_bytes_max", classes.map(|class| class.history_bytes_max)));
+    let mut ends: Vec<_> = rows
+        .into_iter()
+        .map(|(key, [a, t, b])| (format!("| `{key}` |"), format!("| {a} | {t} | {b} |")))
+        .collect();
+    let history = shapes[3].map(|number| number.to_string()).join(", ");
+    ends.push(("| `data_shards`, `parity_shards`,".into(), format!("| {history} |")));
+    ends.push(("| `share_per_mille` |".into(), format!("| {} |", link.history.share_per_mille)));
+    ends.push(("| `interval_ms` |".into(), format!("| {} |", link.history.interval_ms)));
+    let document = include_str!("../../../docs/site.md");
+    for (start, end) in ends {
+        let row = document.lines().find(|line| line.starts_with(&start));
+        assert!(row.is_some_and(|row| row.ends_with(&end)), "docs/site.md: {start} ... {end}: {row:?}");
+    }
+    let memory = format!("{} MiB with the defaults", link.memory_bytes().div_ceil(1 << 20));
+    assert!(document.contains(&memory), "docs/site.md does not say {memory}");
 }
 
 #[test]
@@ -187,11 +237,6 @@ fn values_must_fit_together() {
         "LINE:11: modbus[0].address: 10.1.0.2 is the diode's own address",
     );
     assert_refused(
-        "rate_bytes_per_s = 1_000_000",
-        "parity_shards = 246",
-        "LINE:17: link.parity_shards: 10 data and 246 parity shards are 256 together, more than 255",
-    );
-    assert_refused(
         "count = 4",
         "count = 4\ntype = \"u16\"",
         "NEXT:8: modbus[0].point[2].type: has no meaning for bits, which function 1 and 2 read",
@@ -206,6 +251,118 @@ fn values_must_fit_together() {
         "address = 65533\n",
         "NEXT:9: modbus[0].point[2].count: the last address that is read would be 65536, more than 65535",
     );
+}
+
+#[test]
+fn destinations_are_hosts_or_groups_with_addresses_that_fit() {
+    let mac = "mac = \"52:55:0a:00:02:02\"";
+    let destination = |from: &str, to: &str| {
+        let config = parse_text(&example().replacen(from, to, 1))?;
+        Ok::<_, Errors>(config.outside.destinations)
+    };
+    let group = "address = \"239.129.2.3:4100\"";
+    let expected = Destination {
+        mac: [0x01, 0x00, 0x5e, 0x01, 0x02, 0x03],
+        address: Ipv4Addr::new(239, 129, 2, 3),
+        port: 4100,
+    };
+    let host = "address = \"10.0.2.2:4100\"";
+    let both = format!("{mac}\n{host}");
+    assert_eq!(destination(&both, group), Ok(vec![expected]));
+    assert_eq!(destination(&both, &format!("mac = \"01:00:5e:01:02:03\"\n{group}")), Ok(vec![expected]));
+    assert_refused(
+        host,
+        group,
+        "16:7: outside.destination[0].mac: 52:55:0a:00:02:02 is not 01:00:5e:01:02:03, which belongs to 239.129.2.3",
+    );
+    assert_refused(
+        mac,
+        "mac = \"01:00:5e:00:02:02\"",
+        "LINE:7: outside.destination[0].mac: 01:00:5e:00:02:02 is not the Ethernet address of one card",
+    );
+    assert_refused(
+        mac,
+        "",
+        "15:1: outside.destination[0].mac: is missing; expected an Ethernet address such as \"52:55:0a:00:02:02\"",
+    );
+    assert_refused(
+        host,
+        "address = \"255.255.255.255:4100\"",
+        "LINE:11: outside.destination[0].address: \"255.255.255.255:4100\" is not the IPv4 address of a host or \
+         multicast group with a port, such as \"10.0.2.2:4100\"",
+    );
+}
+
+#[test]
+fn mistakes_in_the_classes_are_told() {
+    let share = "share_per_mille = 100";
+    let history = "[link.history]";
+    let link = "rate_bytes_per_s = 1_000_000";
+    assert_refused(
+        share,
+        "share_per_mille = 901",
+        "LINE:19: link.history.share_per_mille: 901 is not a whole number from 0 to 900",
+    );
+    assert_refused(
+        share,
+        "data_shards = 250",
+        "22:1: link.history.parity_shards: 250 data and 8 parity shards are 258 together, more than 256",
+    );
+    assert_refused(
+        history,
+        "[link.bulk]\nparity_shards = 157\n[link.history]",
+        "NEXT:17: link.bulk.parity_shards: 100 data and 157 parity shards are 257 together, more than 256",
+    );
+    assert_refused(
+        history,
+        "[link.alarm]\nparity_shards_min = 9\n[link.history]",
+        "NEXT:21: link.alarm.parity_shards_min: 9 is not a whole number from 1 to 8",
+    );
+    assert_refused(
+        history,
+        "[link.alarm]\nhistory_bytes_max = 4096\n[link.history]",
+        "NEXT:21: link.alarm.history_bytes_max: 4096 is not 0 or a whole number from 131072 to 536870912",
+    );
+    assert_refused(
+        history,
+        "[link.telemetry]\nhistory_bytes_max = 536_870_912\n[link.history]\ninterval_ms = 100",
+        "19:1: link: queues, histories and blocks take 547777120 bytes together, more than 536870912",
+    );
+    assert_refused(
+        link,
+        "data_shards = 10",
+        "LINE:1: link.data_shards: is not a key that is known here; known are \"alarm\", \"announce_period_ms\", \
+         \"bulk\", \"burst_bytes\", \"history\", \"rate_bytes_per_s\", \"telemetry\"",
+    );
+    assert_refused(
+        "class = \"alarm\"",
+        "class = \"bulk\"",
+        "LINE:9: modbus[0].point[2].class: \"bulk\" is not \"alarm\" or \"telemetry\" (\"bulk\" is for streams and files only)",
+    );
+}
+
+#[test]
+fn a_history_that_is_never_sent_is_not_kept() {
+    let none = example().replace("share_per_mille = 100", "share_per_mille = 0");
+    let link = parse_text(&none).unwrap().link;
+    assert_eq!([link.alarm, link.telemetry, link.bulk].map(|class| class.history_bytes_max), [0; 3]);
+    let kept = none.replace("[link.history]", "[link.bulk]\nhistory_bytes_max = 131072\n[link.history]");
+    let errors = parse_text(&kept).unwrap_err().to_string();
+    assert_eq!(
+        errors,
+        "site.toml:23:21: link.bulk.history_bytes_max: is not 0, but link.history.share_per_mille is"
+    );
+}
+
+/// Little parity brings the least parity down with it.
+#[test]
+fn the_least_parity_is_at_most_the_parity() {
+    let text = example().replace(
+        "[link.history]",
+        "[link.bulk]\nparity_shards = 2\n[link.alarm]\nparity_shards = 0\n[link.history]",
+    );
+    let link = parse_text(&text).unwrap().link;
+    assert_eq!((link.bulk.blocks.parity_shards_min, link.alarm.blocks.parity_shards_min), (2, 0));
 }
 
 #[test]

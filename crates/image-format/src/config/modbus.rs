@@ -6,7 +6,7 @@ use core::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
 
-use super::ConfigError;
+use super::{ConfigError, require};
 
 /// Bits that one request for coils or discrete inputs may ask for (1.1b3, section 6.1).
 pub const BITS_MAX: u16 = 2000;
@@ -131,7 +131,7 @@ pub enum WordOrder {
 impl Device {
     pub(super) fn check(&self, sources: usize) -> Result<(), ConfigError> {
         let known = |source: u32| (source as usize) < sources;
-        let rules = [
+        require(&[
             ((10..=60_000).contains(&self.timeout_ms), "a device's timeout is not 10 to 60000 ms"),
             (
                 self.backoff_ms_min >= 10 && self.backoff_ms_min <= self.backoff_ms_max,
@@ -145,11 +145,7 @@ impl Device {
                 self.reads.iter().all(|read| read.is_valid(sources)),
                 "a device's read does not hold its points",
             ),
-        ];
-        match rules.iter().find(|(holds, _)| !holds) {
-            Some((_, what)) => Err(ConfigError::Value(what)),
-            None => Ok(()),
-        }
+        ])
     }
 }
 

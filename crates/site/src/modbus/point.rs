@@ -1,11 +1,12 @@
 //! One `[[modbus.point]]`: a value, or a run of equal values.
 
 use noreturn_image_format::config::modbus::{Encoding, Function, WordOrder};
+use noreturn_image_format::config::{Class, Source};
 
 use super::Sources;
-use crate::name;
 use crate::reads::Value;
 use crate::section::{Kind, Section, choice, integer, number};
+use crate::{class, name};
 
 /// Addresses of a table, 0 to 65535.
 const ADDRESSES: u32 = 0x1_0000;
@@ -31,21 +32,27 @@ enum Type {
     Two(fn(WordOrder) -> Encoding),
 }
 
-/// The values of one point; `device` is the first part of their names.
-pub(super) fn read(section: &Section<'_>, device: &str, sources: &mut Sources) -> Option<Vec<Value>> {
+/// The values of one point; `device` is the first part of their names, and `class` theirs if they name none.
+pub(super) fn read(
+    section: &Section<'_>,
+    device: &str,
+    class: Class,
+    sources: &mut Sources,
+) -> Option<Vec<Value>> {
     let name = section.required("name", &name::levels());
     let unit = section.or("unit", &name::engineering_unit(), String::new());
+    let class = section.or("class", &class::of_a_tag(), class);
     let function = section.required("function", &function());
     let address = section.required("address", &integer(0..=u16::MAX));
     let count = section.or("count", &integer(1..=2_000_u16), 1);
     let period_ms = section.or("period_ms", &integer(10..=86_400_000_u32), 1_000);
     let interpretation = read_interpretation(section, function);
-    let (name, unit, function, period_ms) = (name?, unit?, function?, period_ms?);
+    let (name, unit, class, function, period_ms) = (name?, unit?, class?, function?, period_ms?);
     let (address, count, (encoding, scale)) = (address?, count?, interpretation?);
     let addresses = addresses(section, address, count, encoding)?;
     let values = addresses.enumerate().filter_map(|(index, address)| {
         let name = if count == 1 { format!("{device}/{name}") } else { format!("{device}/{name}/{index}") };
-        let source = sources.add(section, "name", name, unit.clone())?;
+        let source = sources.add(section, "name", Source { name, unit: unit.clone(), class })?;
         Some(Value { source, function, period_ms, address, encoding, scale })
     });
     Some(values.collect())

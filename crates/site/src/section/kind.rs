@@ -31,6 +31,16 @@ where
     Kind { expected, read: Box::new(read) }
 }
 
+/// A whole number within a range, or 0.
+pub(crate) fn zero_or(range: RangeInclusive<u32>) -> Kind<u32> {
+    let expected = format!("0 or a whole number from {} to {}", range.start(), range.end());
+    let read = move |value: &DeValue<'_>| {
+        let number = u32::try_from(parse_integer(value.as_integer()?)?).ok();
+        number.filter(|number| *number == 0 || range.contains(number))
+    };
+    Kind { expected, read: Box::new(read) }
+}
+
 /// A number with or without decimals that `accept` agrees to.
 pub(crate) fn number(expected: &str, accept: fn(f64) -> bool) -> Kind<f64> {
     let read = move |value: &DeValue<'_>| {
