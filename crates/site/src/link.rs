@@ -31,7 +31,7 @@ const ALARM: TrafficClass = TrafficClass {
 };
 const TELEMETRY: TrafficClass = TrafficClass {
     blocks: Blocks {
-        data_shards: 42,
+        data_shards: 46,
         parity_shards: 16,
         parity_shards_min: 3,
         latency_ms_max: 20,

@@ -162,7 +162,7 @@ impl ClassConfig {
     /// Survives 5 % of random loss together with bursts of 100 frames at 8,000 frames/s, for 40 % of overhead.
     pub const TELEMETRY: Self = Self {
         blocks: BlockConfig {
-            geometry: geometry(42, 16),
+            geometry: geometry(46, 16),
             parity_min: 3,
             latency_us_max: 20_000,
             span_us: 200_000,
