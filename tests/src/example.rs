@@ -17,6 +17,17 @@ const HEADING: &str = "\
 
 ";
 
+/// What an operator must see at once: pumps that start and stop, and levels out of bounds.
+const ALARMS: [&str; 7] = [
+    "well-pump/running",
+    "lift-pump-1/running",
+    "lift-pump-2/running",
+    "dosing-pump/running",
+    "clear-well/dry-switch",
+    "tower/low-switch",
+    "tower/high-switch",
+];
+
 /// The text of the example site.
 #[must_use]
 pub fn text() -> String {
@@ -44,6 +55,9 @@ fn point(register: &Register) -> String {
     if !unit.is_empty() {
         text += &format!("unit = \"{unit}\"\n");
     }
+    if ALARMS.contains(name) {
+        text += "class = \"alarm\"\n";
+    }
     text
 }
 
@@ -61,6 +75,12 @@ const fn type_of(encoding: Encoding) -> Option<(&'static str, Option<WordOrder>)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_alarm_is_a_tag_of_the_plant() {
+        let named = |alarm| register_map().iter().any(|register| register.name == alarm);
+        assert_eq!(ALARMS.iter().find(|alarm| !named(**alarm)), None);
+    }
 
     #[test]
     fn the_committed_site_is_the_demo_plant() {

@@ -74,7 +74,7 @@ fn two_builds_are_the_same_bytes() {
 fn the_bytes_are_pinned() {
     assert_eq!(
         built().sha256.to_string(),
-        "379a477dea3ac78d395687af6378154c33fa2398aa6a2afb04ed2a943354b117"
+        "cdda057236d880f9ace81afc48b3b91bdb7988d52921eeef0c0e07d2f5455ca3"
     );
 }
 

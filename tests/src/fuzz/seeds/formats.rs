@@ -27,13 +27,39 @@ address = "10.0.2.2:4100"
 mac = "01:00:5e:01:02:03"
 address = "239.1.2.3:4100"
 
+[[outside.destination]]
+address = "239.129.2.3:4101"
+
 [link]
-data_shards = 8
-parity_shards = 3
-latency_ms_max = 20
 rate_bytes_per_s = 1_000_000
 burst_bytes = 4096
 announce_period_ms = 10_000
+
+[link.alarm]
+data_shards = 8
+parity_shards = 3
+parity_shards_min = 1
+latency_ms_max = 20
+span_ms = 300
+blocks_max = 4
+weight = 10
+queue_bytes_max = 4096
+history_bytes_max = 131072
+
+[link.telemetry]
+data_shards = 255
+parity_shards = 1
+weight = 1000
+
+[link.bulk]
+parity_shards = 0
+history_bytes_max = 0
+
+[link.history]
+data_shards = 20
+share_per_mille = 900
+order = "oldest_first"
+interval_ms = 100
 
 [[modbus]]
 name = "plc-1"
@@ -42,6 +68,7 @@ unit = 17
 timeout_ms = 500
 backoff_ms_min = 100
 backoff_ms_max = 1000
+class = "alarm"
 
 [[modbus.point]]
 name = "tank1/level"
@@ -62,6 +89,7 @@ unit = "°C"
 
 [[modbus.point]]
 name = "flow"
+class = "telemetry"
 function = 3
 address = 2
 count = 3
@@ -100,8 +128,12 @@ pub(super) fn sites() -> Vec<Seed> {
     let nested = format!("a = {}{}", "[".repeat(100), "]".repeat(100));
     let wrong_everywhere = "[diode]\nid = -1\nname = \"\"\n[inside]\naddress = \"10.1.0.2/31\"\n[[modbus]]\n\
                             [[modbus.point]]\nfunction = 3\naddress = 65536\ncount = 0\nscale = nan\n";
+    let never_sent = SITE.replace("share_per_mille = 900", "share_per_mille = 0");
+    let too_much = SITE.replace("history_bytes_max = 131072", "history_bytes_max = 536_870_912");
     vec![
         ("full", SITE.into()),
+        ("kept-but-never-sent", never_sent.into_bytes()),
+        ("too-much-memory", too_much.into_bytes()),
         ("small", SMALL_SITE.into()),
         ("unknown-key", unknown_key.into_bytes()),
         ("nested", nested.into_bytes()),
