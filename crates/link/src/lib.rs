@@ -1,7 +1,7 @@
 //! The one-way protocol, both ends, without sockets, clocks or threads.
 //!
 //! [`Sender`] turns messages into paced, sealed frames; [`Receiver`] turns datagrams back into
-//! records, in order per source, and into gaps where they are missing. Both are driven by `now_us`,
+//! records, streams and files, in order, and into gaps where they are missing. Both are driven by `now_us`,
 //! a monotonic time in microseconds, so that a test can run hours in a moment. Nothing ever flows
 //! from receiver to sender.
 #![no_std]
@@ -15,5 +15,5 @@ pub mod sender;
 mod shard;
 
 pub use key::DiodeKey;
-pub use receiver::{Event, Receiver, ReceiverConfig, Refusal};
+pub use receiver::{Arrival, Event, EventKind, Mark, Receiver, ReceiverConfig, Refusal};
 pub use sender::{BlockConfig, ClassConfig, HistoryConfig, HistoryOrder, Sender, SenderConfig, SenderError};

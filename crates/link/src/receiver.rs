@@ -1,198 +1,105 @@
-//! The receiving end: datagrams to records in order, and to gaps where records are missing.
+//! The receiving end: datagrams to records, streams and files, and to gaps where something is missing.
 //!
-//! A datagram is an allegation until its tag is verified; before that it costs one key derivation at
-//! most and no memory. Data shards give up their messages at once; parity is used when something is
-//! missing. All memory is bounded by [`ReceiverConfig`].
+//! A datagram is an allegation until its tag is verified; before that it costs a few key derivations at
+//! most and no memory. Data shards give up their messages at once; parity is used when something is missing. What did
+//! not come in time is reported, and delivered all the same if it comes later. What must survive a restart
+//! leaves as [`Mark`]s. All memory is bounded by [`ReceiverConfig`].
 
 mod blocks;
+mod boots;
+mod config;
+mod counters;
+mod decoders;
+mod event;
+mod files;
+mod mark;
+mod over;
+mod progress;
+mod ranges;
 mod replay;
 mod sequence;
 mod session;
+mod sources;
+mod streams;
 #[cfg(test)]
 mod tests;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
-use alloc::string::String;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
 
-use noreturn_wire::frame::FRAME_BYTES_MAX;
-use noreturn_wire::{Beacon, Body, BootId, DiodeId, Header, HeaderError, Record, SourceId};
+use noreturn_wire::frame::{FRAME_BYTES_MAX, HEADER_BYTES, TAG_BYTES};
+use noreturn_wire::{Beacon, Body, BootId, DiodeId, Header, HeaderError};
+
+pub use config::ReceiverConfig;
+pub use counters::ReceiverCounters;
+pub use event::{Arrival, Event, EventKind, FileAbout, FileEvent, Refusal, StreamEvent};
+pub use mark::{Lane, Mark, MarkError, Objects};
 
 use crate::key::{DiodeKey, FrameKey};
+use blocks::Place;
+use boots::EndedBoots;
+use decoders::Decoders;
 use session::Session;
 
-/// Limits of a [`Receiver`].
-#[derive(Clone, Copy, Debug)]
-pub struct ReceiverConfig {
-    /// How long a record waits for the ones before it; then they are a gap.
-    pub hold_us: u64,
-    /// Bytes of shards that a session keeps for recovery.
-    pub shard_bytes_max: usize,
-    /// Records that a session holds back while earlier ones are missing.
-    pub held_records_max: usize,
-    /// Sources that a session may have.
-    pub sources_max: usize,
-    /// Boots of one diode that are remembered at once; the one unheard for longest goes first.
-    pub sessions_per_diode_max: usize,
-}
+/// Keys that a diode may have at once, while one takes over from another.
+pub const KEYS_PER_DIODE_MAX: usize = 4;
+/// Events that there stays room for when all have been taken.
+const EVENTS_KEPT: usize = 1024;
 
-impl Default for ReceiverConfig {
-    fn default() -> Self {
-        Self {
-            hold_us: 250_000,
-            shard_bytes_max: 4 << 20,
-            held_records_max: 65_536,
-            sources_max: 4096,
-            sessions_per_diode_max: 4,
-        }
-    }
-}
-
-/// Something that happened; everything but [`Receiver`]'s counters arrives this way.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Event {
-    /// Which diode.
-    pub diode: DiodeId,
-    /// Which boot of it.
-    pub boot: BootId,
-    /// What happened.
-    pub kind: EventKind,
-}
-
-/// What happened.
-#[derive(Clone, PartialEq, Debug)]
-pub enum EventKind {
-    /// The first authentic frame of a boot.
-    Started,
-    /// A boot was forgotten in favour of newer ones.
-    Ended,
-    /// State of the box.
-    Beacon(Box<Beacon>),
-    /// A source is called this.
-    Announced {
-        /// The source.
-        source: SourceId,
-        /// Its name.
-        name: String,
-        /// Its engineering unit.
-        unit: String,
-    },
-    /// The next record of its source.
-    Record {
-        /// The record.
-        record: Record,
-        /// Whether its frame was lost and it came back through parity.
-        recovered: bool,
-    },
-    /// Records of a source that did not arrive in time. They will not be delivered later.
-    Gap {
-        /// The source.
-        source: SourceId,
-        /// First missing sequence number.
-        first: u64,
-        /// Last missing sequence number.
-        last: u64,
-    },
-}
-
-/// Why a datagram was refused.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Refusal {
-    /// Not a frame.
-    Header(HeaderError),
-    /// From a diode without a key here.
-    UnknownDiode,
-    /// Its tag does not verify: forged, altered, or another key.
-    Forged,
-    /// A frame number that was received before.
-    Replayed,
-    /// A frame number too old to tell whether it was received before.
-    TooOld,
-    /// Authentic, but it contradicts other frames of its block.
-    Inconsistent,
-    /// Authentic, but its contents are not understood.
-    Malformed,
-}
-
-macro_rules! receiver_counters {
-    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
-        /// What a [`Receiver`] counts, over all diodes.
-        #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-        pub struct ReceiverCounters { $($(#[doc = $doc])+ pub $name: u64,)+ }
-
-        impl ReceiverCounters {
-            /// Names and values.
-            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
-                [$((stringify!($name), self.$name)),+].into_iter()
-            }
-        }
-    };
-}
-
-receiver_counters! {
-    /// Datagrams handled.
-    datagrams,
-    /// Refused: not a frame.
-    refused_header,
-    /// Refused: no key for its diode.
-    refused_unknown_diode,
-    /// Refused: the tag does not verify.
-    refused_forged,
-    /// Refused: received before.
-    refused_replayed,
-    /// Refused: too old to tell.
-    refused_too_old,
-    /// Refused: contradicts its block.
-    refused_inconsistent,
-    /// Refused: contents not understood.
-    refused_malformed,
-    /// Data frames accepted.
-    data_frames,
-    /// Parity frames accepted.
-    parity_frames,
-    /// Beacons accepted.
-    beacon_frames,
-    /// Frames of the known boots that never came, by their numbers.
-    frames_missing,
-    /// Data shards recovered through parity.
-    shards_recovered,
-    /// Blocks given up with data shards missing.
-    blocks_incomplete,
-    /// Records delivered.
-    records,
-    /// Of these, records recovered through parity.
-    records_recovered,
-    /// Records that came after they had been delivered or reported as missing, or with a number that no
-    /// source reaches; dropped.
-    records_old,
-    /// Records or names of more sources than allowed; dropped.
-    records_source_limit,
-    /// Gaps reported.
-    gaps,
-    /// Records reported as missing.
-    records_missing,
-}
+/// A boot of a diode.
+type SessionId = (DiodeId, BootId);
 
 /// The receiving end, for any number of diodes.
 #[derive(Debug)]
 pub struct Receiver {
     config: ReceiverConfig,
-    keys: BTreeMap<DiodeId, DiodeKey>,
-    sessions: BTreeMap<(DiodeId, BootId), Session>,
+    keys: BTreeMap<DiodeId, Vec<DiodeKey>>,
+    sessions: BTreeMap<SessionId, Box<Session>>,
+    ended: EndedBoots,
+    /// Sessions, and boots that have ended, with marks that nobody has asked for yet.
+    changed: BTreeSet<SessionId>,
+    /// Authentic frames so far, and sessions restored: the order in which sessions were heard.
+    heard: u64,
+    decoders: Decoders,
     events: VecDeque<Event>,
     counters: ReceiverCounters,
 }
 
 impl Receiver {
-    /// A receiver for the diodes whose keys it is given.
+    /// A receiver for the diodes whose keys it is given. A diode may be given several keys, one after the other; those
+    /// after the first [`KEYS_PER_DIODE_MAX`] are left out. A boot's first frame is tried with each of them, and the boot
+    /// stays with the one that has sealed it.
     #[must_use]
     pub fn new(config: ReceiverConfig, keys: impl IntoIterator<Item = (DiodeId, DiodeKey)>) -> Self {
+        let mut by_diode: BTreeMap<DiodeId, Vec<DiodeKey>> = BTreeMap::new();
+        for (diode, key) in keys {
+            let keys = by_diode.entry(diode).or_default();
+            if keys.len() < KEYS_PER_DIODE_MAX {
+                keys.push(key);
+            }
+        }
         Self {
             config,
-            keys: keys.into_iter().collect(),
+            keys: by_diode,
             sessions: BTreeMap::new(),
+            ended: EndedBoots::new(),
+            changed: BTreeSet::new(),
+            heard: 0,
+            decoders: Decoders::new(),
             events: VecDeque::new(),
             counters: ReceiverCounters::default(),
+        }
+    }
+
+    /// Replaces the keys of a diode, of which the first [`KEYS_PER_DIODE_MAX`] count. Boots that have been heard stay with
+    /// theirs, unless there are none: then nothing of the diode is accepted any more.
+    pub fn set_keys(&mut self, diode: DiodeId, keys: &[DiodeKey]) {
+        let keys: Vec<DiodeKey> = keys.iter().take(KEYS_PER_DIODE_MAX).cloned().collect();
+        if keys.is_empty() {
+            self.keys.remove(&diode);
+        } else {
+            self.keys.insert(diode, keys);
         }
     }
 
@@ -204,20 +111,24 @@ impl Receiver {
         self.counters.datagrams += 1;
         let result = self.accept(datagram, now_us);
         if let Err(refusal) = result {
-            self.count(refusal);
+            self.counters.count(refusal);
         }
         result
     }
 
-    /// Lets time pass: reports what has been missing for too long.
+    /// Lets time pass: reports what has been missing for too long, and gives up what will not be completed.
     pub fn handle_timeout(&mut self, now_us: u64) {
-        for (&(diode, boot), session) in &mut self.sessions {
-            let mut out = Output { diode, boot, events: &mut self.events, counters: &mut self.counters };
-            session.handle_timeout(now_us, &mut out);
+        let Self { config, sessions, changed, decoders, events, counters, .. } = self;
+        for (&id, session) in sessions {
+            if session.poll_at().is_some_and(|due_us| due_us <= now_us) {
+                changed.insert(id);
+            }
+            session.handle_timeout(&mut Output { id, now_us, config, decoders, events, counters });
         }
     }
 
-    /// When [`Receiver::handle_timeout`] should be called next, if no datagram comes before.
+    /// When [`Receiver::handle_timeout`] should be called next, if no datagram comes before. Call it once a minute in any
+    /// case, so that idle sessions give back their memory.
     #[must_use]
     pub fn poll_at(&self) -> Option<u64> {
         self.sessions.values().filter_map(|session| session.poll_at()).min()
@@ -225,65 +136,143 @@ impl Receiver {
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        let event = self.events.pop_front();
+        if event.is_none() {
+            self.events.shrink_to(EVENTS_KEPT);
+        }
+        event
     }
 
     /// Counters; `frames_missing` is as of now.
     #[must_use]
     pub fn counters(&self) -> ReceiverCounters {
-        let missing = self.sessions.values().map(Session::frames_missing);
+        let missing = self.sessions.values().map(|session| session.frames_missing());
         let frames_missing = missing.fold(self.counters.frames_missing, u64::saturating_add);
         ReceiverCounters { frames_missing, ..self.counters }
     }
 
+    /// What has changed since the last call and must survive a restart: at most one mark of each kind of each lane.
+    /// They belong to the events that [`Receiver::poll_event`] has told so far, all of them: write both down together.
+    pub fn drain_marks(&mut self) -> impl Iterator<Item = Mark> + use<> {
+        let mut marks = Vec::new();
+        for id in core::mem::take(&mut self.changed) {
+            match self.sessions.get_mut(&id) {
+                Some(session) => session.drain_marks(id, &mut marks),
+                None => marks.push(Mark::Ended { diode: id.0, boot: id.1 }),
+            }
+        }
+        marks.into_iter()
+    }
+
+    /// All that must survive a restart.
+    pub fn all_marks(&self) -> impl Iterator<Item = Mark> + use<> {
+        let mut marks: Vec<Mark> =
+            self.ended.iter().map(|(diode, boot)| Mark::Ended { diode, boot }).collect();
+        let mut sessions: Vec<_> = self.sessions.iter().collect();
+        sessions.sort_by_key(|(_, session)| session.heard());
+        for (&id, session) in sessions {
+            session.all_marks(id, &mut marks);
+        }
+        marks.into_iter()
+    }
+
+    /// Takes up what a mark of an earlier receiver says; give the marks back in the order in which they came. What an
+    /// earlier receiver has delivered is not delivered again, and no frame that it may have accepted is accepted. Pieces of
+    /// files are not remembered: a file that was not complete starts again.
+    pub fn restore(&mut self, mark: &Mark, now_us: u64) {
+        let id = mark.session();
+        if self.ended.contains(id.0, id.1) {
+            return;
+        }
+        if let Mark::Ended { .. } = mark {
+            self.sessions.remove(&id);
+            self.remember_ended(id);
+            return;
+        }
+        if !self.sessions.contains_key(&id) {
+            self.insert(id, None, now_us);
+        }
+        self.heard += 1;
+        let Self { config, sessions, decoders, events, counters, heard, .. } = self;
+        if let Some(session) = sessions.get_mut(&id) {
+            session.restore(mark, *heard, &mut Output { id, now_us, config, decoders, events, counters });
+        }
+    }
+
     fn accept(&mut self, datagram: &[u8], now_us: u64) -> Result<(), Refusal> {
         let (header, associated, sealed) = Header::parse(datagram).map_err(Refusal::Header)?;
-        let key = self.keys.get(&header.diode).ok_or(Refusal::UnknownDiode)?;
+        let keys = self.keys.get(&header.diode).ok_or(Refusal::UnknownDiode)?;
         let id = (header.diode, header.boot);
-        let mut plain = [0; FRAME_BYTES_MAX];
-        let plain = plain.get_mut(..sealed.len()).ok_or(Refusal::Header(HeaderError::Long))?;
-        plain.copy_from_slice(sealed);
-        if !self.sessions.contains_key(&id) {
-            let frame_key = FrameKey::derive(key, header.diode, header.boot);
-            let payload = frame_key.open(header.frame, associated, plain).ok_or(Refusal::Forged)?;
-            self.start(id, frame_key, now_us);
+        let session = self.sessions.get(&id);
+        match session {
+            Some(session) => session.check_fresh(header.frame)?,
+            None if self.ended.contains(id.0, id.1) => return Err(Refusal::EndedBoot),
+            None => replay::check_number(header.frame)?,
+        }
+        let mut buffer = [0; FRAME_BYTES_MAX];
+        let plain = buffer.get_mut(..sealed.len()).ok_or(Refusal::Header(HeaderError::Long))?;
+        if let Some(key) = session.and_then(|session| session.key()) {
+            let payload = open(key, &header, associated, (sealed, plain)).ok_or(Refusal::Forged)?;
             return self.deliver(&header, payload, now_us);
         }
-        let Some(session) = self.sessions.get(&id) else { return Err(Refusal::Forged) };
-        session.check_fresh(header.frame)?;
-        let payload = session.key().open(header.frame, associated, plain).ok_or(Refusal::Forged)?;
+        let key = keys.iter().map(|key| FrameKey::derive(key, header.diode, header.boot));
+        let key = key.into_iter().find(|key| open(key, &header, associated, (sealed, plain)).is_some());
+        let key = key.ok_or(Refusal::Forged)?;
+        self.start(id, key, now_us);
+        let payload = plain.get(..sealed.len().saturating_sub(TAG_BYTES)).unwrap_or_default();
         self.deliver(&header, payload, now_us)
     }
 
-    /// Makes room for a session and starts it.
-    fn start(&mut self, id: (DiodeId, BootId), key: FrameKey, now_us: u64) {
-        let boots = (id.0, BootId([0; 16]))..=(id.0, BootId([0xff; 16]));
-        while self.sessions.range(boots.clone()).count() >= self.config.sessions_per_diode_max.max(1) {
-            let oldest = self.sessions.range(boots.clone()).min_by_key(|(_, session)| session.heard_us());
-            let Some((&oldest, _)) = oldest else { break };
-            self.end(oldest);
+    /// Starts a session, or goes on with one that was restored.
+    fn start(&mut self, id: SessionId, key: FrameKey, now_us: u64) {
+        match self.sessions.get_mut(&id) {
+            Some(session) => session.set_key(key),
+            None => self.insert(id, Some(key), now_us),
         }
-        self.sessions.insert(id, Session::new(key, self.config, now_us));
         self.events.push_back(Event { diode: id.0, boot: id.1, kind: EventKind::Started });
     }
 
-    fn end(&mut self, (diode, boot): (DiodeId, BootId)) {
-        if let Some(mut session) = self.sessions.remove(&(diode, boot)) {
-            let mut out = Output { diode, boot, events: &mut self.events, counters: &mut self.counters };
-            session.give_up(&mut out);
-            // Numbers are what frames say of themselves: an absurd one must not bring the daemon down.
-            self.counters.frames_missing =
-                self.counters.frames_missing.saturating_add(session.frames_missing());
-            self.events.push_back(Event { diode, boot, kind: EventKind::Ended });
+    /// Makes room for a session.
+    fn insert(&mut self, id: SessionId, key: Option<FrameKey>, now_us: u64) {
+        let boots = (id.0, BootId([0; 16]))..=(id.0, BootId([0xff; 16]));
+        while self.sessions.range(boots.clone()).count() >= self.config.sessions_per_diode_max.max(1) {
+            let oldest = self.sessions.range(boots.clone()).min_by_key(|(_, session)| session.heard());
+            let Some((&oldest, _)) = oldest else { break };
+            self.end(oldest, now_us);
+        }
+        self.sessions.insert(id, Box::new(Session::new(key)));
+    }
+
+    fn end(&mut self, id: SessionId, now_us: u64) {
+        let Some(mut session) = self.sessions.remove(&id) else { return };
+        let Self { config, decoders, events, counters, .. } = self;
+        let mut out = Output { id, now_us, config, decoders, events, counters };
+        session.end(&mut out);
+        if session.key().is_some() {
+            out.emit(EventKind::Ended);
+        }
+        // Numbers are what frames say of themselves: an absurd one must not bring the daemon down.
+        self.counters.frames_missing = self.counters.frames_missing.saturating_add(session.frames_missing());
+        self.remember_ended(id);
+        self.changed.insert(id);
+    }
+
+    fn remember_ended(&mut self, (diode, boot): SessionId) {
+        if let Some(forgotten) = self.ended.insert(diode, boot, self.config.boots_max) {
+            self.counters.boots_forgotten += 1;
+            self.changed.remove(&(diode, forgotten));
         }
     }
 
     /// Hands an authentic payload to its session.
     fn deliver(&mut self, header: &Header, payload: &[u8], now_us: u64) -> Result<(), Refusal> {
-        let Some(session) = self.sessions.get_mut(&(header.diode, header.boot)) else { return Ok(()) };
-        let (events, counters) = (&mut self.events, &mut self.counters);
-        let mut out = Output { diode: header.diode, boot: header.boot, events, counters };
-        session.heard(header.frame, now_us);
+        let id = (header.diode, header.boot);
+        let Self { config, sessions, changed, decoders, events, counters, heard, .. } = self;
+        let Some(session) = sessions.get_mut(&id) else { return Ok(()) };
+        let mut out = Output { id, now_us, config, decoders, events, counters };
+        *heard += 1;
+        session.mark_frame(header.frame, *heard);
+        changed.insert(id);
         match header.body {
             Body::Beacon => {
                 let beacon = Beacon::decode(payload).map_err(|_| Refusal::Malformed)?;
@@ -291,39 +280,39 @@ impl Receiver {
                 out.emit(EventKind::Beacon(Box::new(beacon)));
                 Ok(())
             }
-            Body::Data { block, index, code, .. } => {
-                session.handle_data(block, code, index, payload, now_us, &mut out)
+            Body::Data { class, block, index, code } => {
+                session.handle_data(class, Place { block, code, index }, payload, &mut out)
             }
-            Body::Parity { block, index, data_sent, code, .. } => {
-                session.handle_parity(block, code, (index, data_sent), payload, now_us, &mut out)
+            Body::Parity { class, block, index, data_sent, code } => {
+                session.handle_parity(class, (Place { block, code, index }, data_sent), payload, &mut out)
             }
         }
     }
-
-    fn count(&mut self, refusal: Refusal) {
-        let counter = match refusal {
-            Refusal::Header(_) => &mut self.counters.refused_header,
-            Refusal::UnknownDiode => &mut self.counters.refused_unknown_diode,
-            Refusal::Forged => &mut self.counters.refused_forged,
-            Refusal::Replayed => &mut self.counters.refused_replayed,
-            Refusal::TooOld => &mut self.counters.refused_too_old,
-            Refusal::Inconsistent => &mut self.counters.refused_inconsistent,
-            Refusal::Malformed => &mut self.counters.refused_malformed,
-        };
-        *counter += 1;
-    }
 }
 
-/// Where a session puts what it finds.
+/// Opens a frame into `plain`, which is as long as `sealed`: the payload, or `None` if it is not authentic.
+fn open<'a>(
+    key: &FrameKey,
+    header: &Header,
+    associated: &[u8; HEADER_BYTES],
+    (sealed, plain): (&[u8], &'a mut [u8]),
+) -> Option<&'a [u8]> {
+    plain.copy_from_slice(sealed);
+    key.open(header.frame, associated, plain)
+}
+
+/// What a session works with, and where it puts what it finds.
 pub(crate) struct Output<'a> {
-    diode: DiodeId,
-    boot: BootId,
+    id: SessionId,
+    now_us: u64,
+    config: &'a ReceiverConfig,
+    decoders: &'a mut Decoders,
     events: &'a mut VecDeque<Event>,
     counters: &'a mut ReceiverCounters,
 }
 
 impl Output<'_> {
     fn emit(&mut self, kind: EventKind) {
-        self.events.push_back(Event { diode: self.diode, boot: self.boot, kind });
+        self.events.push_back(Event { diode: self.id.0, boot: self.id.1, kind });
     }
 }

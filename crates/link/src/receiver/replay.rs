@@ -19,7 +19,18 @@ impl Replay {
         Self { end: 0, received: 0, bits: [0; WORDS] }
     }
 
+    /// What an earlier receiver leaves: which numbers below `end` it has received is not known, so none is taken.
+    pub(super) const fn restored(end: u64) -> Self {
+        Self { end, received: end, bits: [u64::MAX; WORDS] }
+    }
+
+    /// One more than the highest frame number received.
+    pub(super) const fn end(&self) -> u64 {
+        self.end
+    }
+
     pub(super) fn check(&self, frame: u64) -> Result<(), Refusal> {
+        check_number(frame)?;
         if frame >= self.end {
             return Ok(());
         }
@@ -49,6 +60,11 @@ impl Replay {
     pub(super) const fn missing(&self) -> u64 {
         self.end.saturating_sub(self.received)
     }
+}
+
+/// Refuses the last number: nothing comes after it, so that it could not be told from its own repetition.
+pub(super) const fn check_number(frame: u64) -> Result<(), Refusal> {
+    if frame == u64::MAX { Err(Refusal::Replayed) } else { Ok(()) }
 }
 
 const fn place(frame: u64) -> (usize, u64) {

@@ -1,47 +1,63 @@
 //! One boot of one diode.
 
+mod marks;
+
 use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 
-use noreturn_wire::{Announce, Code, Heads, Message, Record, SourceId};
+use noreturn_wire::{Announce, Class, Heads, Message, Record, SourceId, StreamPart};
 
-use super::blocks::Blocks;
+use super::blocks::{BLOCK_IDLE_US, Blocks, Place};
+use super::files::Files;
 use super::replay::Replay;
-use super::sequence::Sequence;
-use super::{EventKind, Output, ReceiverConfig, Refusal};
+use super::sequence::{Sequence, Shared};
+use super::streams::Streams;
+use super::{Arrival, EventKind, Output, ReceiverConfig, Refusal};
 use crate::key::FrameKey;
 
 #[derive(Debug)]
 pub(super) struct Session {
-    key: FrameKey,
-    config: ReceiverConfig,
-    heard_us: u64,
+    /// `None` until the first authentic frame since this receiver was made.
+    key: Option<FrameKey>,
+    /// Which of the receiver's authentic frames was the last of this session.
+    heard: u64,
     replay: Replay,
-    blocks: Blocks,
-    sources: BTreeMap<SourceId, Sequence>,
-    held_records: usize,
+    /// By class.
+    blocks: [Blocks; Class::ALL.len()],
+    /// When blocks that got nothing any more are looked for.
+    sweep_us: u64,
+    sources: BTreeMap<SourceId, Sequence<Record>>,
+    streams: Streams,
+    files: Files,
+    shared: Shared,
 }
 
 impl Session {
-    pub(super) fn new(key: FrameKey, config: ReceiverConfig, now_us: u64) -> Self {
+    pub(super) const fn new(key: Option<FrameKey>) -> Self {
         Self {
             key,
-            config,
-            heard_us: now_us,
+            heard: 0,
             replay: Replay::new(),
-            blocks: Blocks::new(config.shard_bytes_max),
+            blocks: [const { Blocks::new() }; Class::ALL.len()],
+            sweep_us: 0,
             sources: BTreeMap::new(),
-            held_records: 0,
+            streams: Streams::new(),
+            files: Files::new(),
+            shared: Shared::new(),
         }
     }
 
-    pub(super) const fn key(&self) -> &FrameKey {
-        &self.key
+    pub(super) const fn key(&self) -> Option<&FrameKey> {
+        self.key.as_ref()
     }
 
-    /// When the last authentic frame came.
-    pub(super) const fn heard_us(&self) -> u64 {
-        self.heard_us
+    pub(super) fn set_key(&mut self, key: FrameKey) {
+        self.key = Some(key);
+    }
+
+    /// Which of the receiver's authentic frames was the last of this session.
+    pub(super) const fn heard(&self) -> u64 {
+        self.heard
     }
 
     pub(super) const fn frames_missing(&self) -> u64 {
@@ -54,131 +70,160 @@ impl Session {
     }
 
     /// An authentic frame has come.
-    pub(super) fn heard(&mut self, frame: u64, now_us: u64) {
+    pub(super) fn mark_frame(&mut self, frame: u64, heard: u64) {
         self.replay.mark(frame);
-        self.heard_us = now_us;
+        self.heard = heard;
     }
 
     pub(super) fn handle_data(
         &mut self,
-        block: u64,
-        code: Code,
-        index: u8,
+        class: Class,
+        place: Place,
         shard: &[u8],
-        now_us: u64,
         out: &mut Output<'_>,
     ) -> Result<(), Refusal> {
-        let taken = self.blocks.add_data(block, code, index, shard)?;
+        let new = self.blocks(class).add_data(place, shard, out)?;
         out.counters.data_frames += 1;
-        out.counters.blocks_incomplete += taken.given_up;
-        let understood = if taken.new { self.handle_shard(shard, false, now_us, out) } else { Ok(()) };
-        understood.and(self.complete(block, now_us, out))
+        let understood =
+            if new { self.handle_shard(shard, arrival(class, Arrival::Direct), out) } else { Ok(()) };
+        understood.and(self.complete(class, place.block, out))
     }
 
     pub(super) fn handle_parity(
         &mut self,
-        block: u64,
-        code: Code,
-        place: (u8, u8),
+        class: Class,
+        (place, data_sent): (Place, u8),
         shard: &[u8],
-        now_us: u64,
         out: &mut Output<'_>,
     ) -> Result<(), Refusal> {
-        let taken = self.blocks.add_parity(block, code, place, shard)?;
+        self.blocks(class).add_parity(place, data_sent, shard, out)?;
         out.counters.parity_frames += 1;
-        out.counters.blocks_incomplete += taken.given_up;
-        self.complete(block, now_us, out)
+        self.complete(class, place.block, out)
     }
 
-    pub(super) fn handle_timeout(&mut self, now_us: u64, out: &mut Output<'_>) {
-        for (&source, sequence) in &mut self.sources {
-            let released = sequence.handle_timeout(now_us, self.config.hold_us, out, source);
-            self.held_records = self.held_records.saturating_add_signed(-released);
+    pub(super) fn handle_timeout(&mut self, out: &mut Output<'_>) {
+        if self.shared.due_us <= out.now_us {
+            // Every lane that still waits says until when.
+            self.shared.due_us = u64::MAX;
+            for (&source, sequence) in &mut self.sources {
+                sequence.handle_timeout(source, &mut self.shared, out);
+            }
+            self.streams.handle_timeout(&mut self.shared, out);
+        }
+        if self.sweep_us <= out.now_us {
+            self.blocks.iter_mut().for_each(|blocks| blocks.give_up_idle(out));
+            self.sweep_us = out.now_us.saturating_add(BLOCK_IDLE_US / 2);
         }
     }
 
     /// Reports everything that is still missing, since nothing more will come.
-    pub(super) fn give_up(&mut self, out: &mut Output<'_>) {
-        self.handle_timeout(u64::MAX, out);
+    pub(super) fn end(&mut self, out: &mut Output<'_>) {
+        for (&source, sequence) in &mut self.sources {
+            sequence.end(source, &mut self.shared, out);
+        }
+        self.streams.end(&mut self.shared, out);
     }
 
-    pub(super) fn poll_at(&self) -> Option<u64> {
-        self.sources.values().filter_map(|sequence| sequence.due_us(self.config.hold_us)).min()
+    /// When something will have been missing for too long; maybe a little early.
+    pub(super) const fn poll_at(&self) -> Option<u64> {
+        if self.shared.due_us == u64::MAX { None } else { Some(self.shared.due_us) }
     }
 
-    /// Takes what parity gives back. A shard that is not understood costs its own records, not its neighbours'.
-    fn complete(&mut self, block: u64, now_us: u64, out: &mut Output<'_>) -> Result<(), Refusal> {
+    fn blocks(&mut self, class: Class) -> &mut Blocks {
+        &mut self.blocks[class as usize]
+    }
+
+    /// Takes what parity gives back. A shard that is not understood costs its own messages, not its neighbours'.
+    fn complete(&mut self, class: Class, block: u64, out: &mut Output<'_>) -> Result<(), Refusal> {
         let mut understood = Ok(());
-        for shard in self.blocks.complete(block) {
+        for shard in self.blocks(class).complete(block, out) {
             out.counters.shards_recovered += 1;
-            understood = understood.and(self.handle_shard(&shard, true, now_us, out));
+            understood = understood.and(self.handle_shard(&shard, arrival(class, Arrival::Parity), out));
         }
         understood
     }
 
-    fn handle_shard(
+    /// Takes the messages of a shard: all of them, whatever one of them contradicts, up to what is not understood.
+    fn handle_shard(&mut self, shard: &[u8], arrival: Arrival, out: &mut Output<'_>) -> Result<(), Refusal> {
+        let mut consistent = Ok(());
+        for message in Message::decode_all(shard) {
+            let message = message.map_err(|_| Refusal::Malformed)?;
+            consistent = consistent.and(self.handle_message(message, arrival, out));
+        }
+        consistent
+    }
+
+    fn handle_message(
         &mut self,
-        shard: &[u8],
-        recovered: bool,
-        now_us: u64,
+        message: Message<'_>,
+        arrival: Arrival,
         out: &mut Output<'_>,
     ) -> Result<(), Refusal> {
-        for message in Message::decode_all(shard) {
-            match message.map_err(|_| Refusal::Malformed)? {
-                Message::Record(record) => self.handle_record(record, recovered, now_us, out),
-                Message::Announce(announce) => self.handle_announce(&announce, out),
-                Message::Heads(heads) => self.handle_heads(&heads, now_us, out),
-                Message::Stream(_) | Message::File(_) => {}
-            }
+        match message {
+            Message::Record(record) => self.handle_record(record, arrival, out),
+            Message::Announce(announce) => handle_announce(&announce, out),
+            Message::Heads(heads) => self.handle_heads(&heads, out),
+            Message::Stream(part) => return self.handle_stream(&part, arrival, out),
+            Message::File(part) => return self.files.handle(&part, out),
         }
         Ok(())
     }
 
-    fn handle_record(&mut self, record: Record, recovered: bool, now_us: u64, out: &mut Output<'_>) {
-        let Some(sequence) = self.sequence(record.source) else {
+    fn handle_record(&mut self, record: Record, arrival: Arrival, out: &mut Output<'_>) {
+        let id = record.source;
+        self.with_source(id, out, |sequence, shared, out| {
+            sequence.handle(id, (record.sequence, record), arrival, shared, out);
+        });
+    }
+
+    fn handle_stream(
+        &mut self,
+        part: &StreamPart<'_>,
+        arrival: Arrival,
+        out: &mut Output<'_>,
+    ) -> Result<(), Refusal> {
+        self.streams.handle(part, arrival, &mut self.shared, out)
+    }
+
+    fn handle_heads(&mut self, heads: &Heads, out: &mut Output<'_>) {
+        for (source, &head) in (heads.first.0..=u32::MAX).zip(&heads.next) {
+            let id = SourceId(source);
+            self.with_source(id, out, |sequence, shared, out| sequence.handle_head(head, shared, out));
+        }
+    }
+
+    /// Lets `act` have the sequence of a source, if the session may have that source.
+    fn with_source(
+        &mut self,
+        id: SourceId,
+        out: &mut Output<'_>,
+        act: impl FnOnce(&mut Sequence<Record>, &mut Shared, &mut Output<'_>),
+    ) {
+        if !may_have(id, out.config) {
             out.counters.records_source_limit += 1;
             return;
-        };
-        let more = sequence.handle_record(record, recovered, now_us, out);
-        self.held_records = self.held_records.saturating_add_signed(more);
-        if self.held_records > self.config.held_records_max {
-            self.release(record.source, out);
         }
+        act(self.sources.entry(id).or_insert_with(Sequence::new), &mut self.shared, out);
     }
+}
 
-    /// Memory is full: stops waiting for the holes of the source that asked for more.
-    fn release(&mut self, source: SourceId, out: &mut Output<'_>) {
-        if let Some(sequence) = self.sources.get_mut(&source) {
-            let released = sequence.give_up_first(out, source);
-            self.held_records = self.held_records.saturating_add_signed(-released);
-        }
+fn handle_announce(announce: &Announce<'_>, out: &mut Output<'_>) {
+    if !may_have(announce.source, out.config) {
+        out.counters.records_source_limit += 1;
+        return;
     }
+    let (name, unit) = (announce.name.to_string(), announce.unit.to_string());
+    out.emit(EventKind::Announced { source: announce.source, name, unit });
+}
 
-    fn handle_announce(&mut self, announce: &Announce<'_>, out: &mut Output<'_>) {
-        if usize::try_from(announce.source.0).is_ok_and(|source| source < self.config.sources_max) {
-            out.emit(EventKind::Announced {
-                source: announce.source,
-                name: announce.name.to_string(),
-                unit: announce.unit.to_string(),
-            });
-        } else {
-            out.counters.records_source_limit += 1;
-        }
-    }
+fn may_have(source: SourceId, config: &ReceiverConfig) -> bool {
+    usize::try_from(source.0).is_ok_and(|source| source < config.sources_max)
+}
 
-    fn handle_heads(&mut self, heads: &Heads, now_us: u64, out: &mut Output<'_>) {
-        for (source, &head) in (heads.first.0..=u32::MAX).zip(&heads.next) {
-            match self.sequence(SourceId(source)) {
-                Some(sequence) => sequence.handle_head(head, now_us),
-                None => out.counters.records_source_limit += 1,
-            }
-        }
-    }
-
-    fn sequence(&mut self, source: SourceId) -> Option<&mut Sequence> {
-        if usize::try_from(source.0).is_ok_and(|source| source < self.config.sources_max) {
-            return Some(self.sources.entry(source).or_default());
-        }
-        None
+/// How the contents of a shard come that itself came in this way.
+const fn arrival(class: Class, shard: Arrival) -> Arrival {
+    match class {
+        Class::History => Arrival::Delayed,
+        Class::Alarm | Class::Telemetry | Class::Bulk => shard,
     }
 }

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use noreturn_wire::frame::SHARD_BYTES_MAX;
-use noreturn_wire::{Class, Code, Heads, Message, Quality, Value};
+use noreturn_wire::{Class, Code, Heads, Message, Quality, Record, SourceId, Value};
 
 use super::*;
 
@@ -56,8 +56,11 @@ fn events(receiver: &mut Receiver) -> Vec<EventKind> {
 fn the_last_frame_number_of_two_boots_is_counted() {
     let mut receiver = receiver();
     for boot in [1, 2, 3] {
-        let frame = seal(boot, u64::MAX, data(0, 0), &[record(0, 0)]);
+        let last = seal(boot, u64::MAX, data(0, 0), &[record(0, 0)]);
+        assert_eq!(receiver.handle_datagram(&last, 0), Err(Refusal::Replayed));
+        let frame = seal(boot, u64::MAX - 1, data(0, 0), &[record(0, 0)]);
         assert_eq!(receiver.handle_datagram(&frame, 0), Ok(()));
+        assert_eq!(receiver.handle_datagram(&frame, 0), Err(Refusal::Replayed));
         assert!(receiver.counters().frames_missing >= u64::MAX - 1);
     }
 }
@@ -72,7 +75,7 @@ fn the_last_sequence_number_is_never_delivered_twice() {
     }
     let gap = EventKind::Gap { source: SourceId(0), first: 0, last: u64::MAX - 1 };
     assert_eq!(events(&mut receiver), [gap]);
-    assert_eq!(receiver.counters().records_old, 3);
+    assert_eq!(receiver.counters().records_impossible, 3);
 }
 
 #[test]
@@ -121,5 +124,5 @@ fn a_recovered_shard_that_is_not_understood_costs_nothing_but_itself() {
         receiver.handle_datagram(&seal_raw(1, u64::from(index), body, parity), 0)
     });
     assert_eq!(refusals, [Ok(()), Err(Refusal::Malformed)]);
-    assert!(matches!(events(&mut receiver)[..], [EventKind::Record { recovered: true, .. }]));
+    assert!(matches!(events(&mut receiver)[..], [EventKind::Record { arrival: Arrival::Parity, .. }]));
 }

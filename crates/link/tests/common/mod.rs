@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use noreturn_fec::Geometry;
-use noreturn_link::receiver::EventKind;
+use noreturn_link::receiver::{Arrival, EventKind};
 use noreturn_link::{BlockConfig, DiodeKey, Receiver, ReceiverConfig, Sender, SenderConfig, SenderError};
 use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::FRAME_BYTES_MAX;
@@ -189,9 +189,9 @@ pub fn run(scenario: &Scenario) -> Outcome {
 fn take_events(receiver: &mut Receiver, outcome: &mut Outcome) {
     while let Some(event) = receiver.poll_event() {
         match event.kind {
-            EventKind::Record { record, recovered } => {
+            EventKind::Record { record, arrival } => {
                 outcome.delivered.entry(record.source.0).or_default().push(record);
-                outcome.recovered += u64::from(recovered);
+                outcome.recovered += u64::from(arrival == Arrival::Parity);
             }
             EventKind::Gap { source, first, last } => {
                 outcome.gaps.entry(source.0).or_default().push((first, last));
