@@ -74,7 +74,7 @@ fn two_builds_are_the_same_bytes() {
 fn the_bytes_are_pinned() {
     assert_eq!(
         built().sha256.to_string(),
-        "cdda057236d880f9ace81afc48b3b91bdb7988d52921eeef0c0e07d2f5455ca3"
+        "505cb8c913cb4cf6522d722386dceb03e106f7bcb13755a084e981e4f299be20"
     );
 }
 
