@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use noreturn_link::Event;
-use noreturn_link::receiver::EventKind;
+use noreturn_link::receiver::{Arrival, EventKind};
 use noreturn_wire::{Beacon, BootId, DiodeId, Record, SourceId};
 
 use crate::config::{DiodeConfig, Limits, OnMismatch};
@@ -24,7 +24,7 @@ use naming::Naming;
 /// What is known of one source, before it has a name.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Entry {
-    Record { record: Record, recovered: bool },
+    Record { record: Record, arrival: Arrival },
     Gap { source: SourceId, first: u64, last: u64 },
 }
 
@@ -67,6 +67,8 @@ engine_counters! {
     records_passed,
     /// Of these, records recovered through parity.
     records_passed_recovered,
+    /// Of these, records that came late: from the history, or after they had been reported as missing.
+    records_passed_delayed,
     /// Of these, records that went out as `source/<number>`, since no name came in time.
     records_passed_unnamed,
     /// Gaps passed on.
@@ -79,6 +81,8 @@ engine_counters! {
     records_refused_unknown,
     /// Records that found the queue before the image check full. A gap tells of them.
     records_dropped_waiting,
+    /// Parts of streams and files; no sink takes them.
+    objects_dropped,
     /// Image mismatches found.
     alarms,
 }
@@ -162,12 +166,16 @@ impl Engine {
             EventKind::Announced { source, name, unit } => {
                 session.naming.announce(&session.origin, source, name, unit, counters, out);
             }
-            EventKind::Record { record, recovered } => {
-                session.handle_entry(Entry::Record { record, recovered }, now_us, counters, out);
+            EventKind::Record { record, arrival } => {
+                session.handle_entry(Entry::Record { record, arrival }, now_us, counters, out);
             }
             EventKind::Gap { source, first, last } => {
                 session.handle_entry(Entry::Gap { source, first, last }, now_us, counters, out);
             }
+            EventKind::Stream { .. }
+            | EventKind::StreamGap { .. }
+            | EventKind::StreamEvicted { .. }
+            | EventKind::File { .. } => counters.objects_dropped += 1,
         }
     }
 

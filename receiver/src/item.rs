@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use noreturn_link::Arrival;
 use noreturn_wire::{Beacon, BootId, Record};
 
 /// One boot of one diode.
@@ -84,7 +85,7 @@ pub enum Item {
     Alarm(Arc<Origin>, Verdict),
     /// State of the box, and the image check as of now.
     Beacon(Arc<Origin>, ImageCheck, Arc<Beacon>),
-    /// A record, in order within its source.
+    /// A record, in order within its source unless it was delayed.
     Record {
         /// Boot that it belongs to.
         origin: Arc<Origin>,
@@ -92,10 +93,10 @@ pub enum Item {
         source: Arc<Source>,
         /// The record.
         record: Record,
-        /// Whether parity brought it back.
-        recovered: bool,
+        /// How it came.
+        arrival: Arrival,
     },
-    /// Records that will not come.
+    /// Records that did not come in time; each may still come, delayed.
     Gap {
         /// Boot that they belong to.
         origin: Arc<Origin>,

@@ -6,6 +6,7 @@ mod tests;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use noreturn_link::Arrival;
 use noreturn_wire::{Beacon, CardModel, Quality, Record, Value};
 use serde::{Serialize, Serializer};
 
@@ -26,6 +27,7 @@ enum Line<'a> {
         measured: Measured,
         unit: &'a str,
         recovered: bool,
+        delayed: bool,
     },
     Gap {
         #[serde(flatten)]
@@ -206,14 +208,15 @@ pub fn append_line(item: &Item, lines: &mut Vec<u8>) {
         Item::Beacon(origin, check, beacon) => {
             Line::Beacon { origin: (&**origin).into(), state: BeaconJson::new(*check, beacon) }
         }
-        Item::Record { origin, source, record, recovered } => Line::Record {
+        Item::Record { origin, source, record, arrival } => Line::Record {
             origin: (&**origin).into(),
             tag: &source.tag,
             source: source.number,
             sequence: record.sequence,
             measured: record.into(),
             unit: &source.unit,
-            recovered: *recovered,
+            recovered: *arrival == Arrival::Parity,
+            delayed: *arrival == Arrival::Delayed,
         },
         Item::Gap { origin, source, first, last } => Line::Gap {
             origin: (&**origin).into(),
@@ -233,7 +236,7 @@ pub fn append_lost(lost: Lost, place: &str, lines: &mut Vec<u8>) {
 
 /// The MQTT payload of a record.
 #[must_use]
-pub fn record_payload(origin: &Origin, source: &Source, record: &Record) -> Vec<u8> {
+pub fn record_payload(origin: &Origin, source: &Source, record: &Record, arrival: Arrival) -> Vec<u8> {
     #[derive(Serialize)]
     struct Payload<'a> {
         #[serde(flatten)]
@@ -241,8 +244,10 @@ pub fn record_payload(origin: &Origin, source: &Source, record: &Record) -> Vec<
         sequence: u64,
         unit: &'a str,
         boot: &'a str,
+        delayed: bool,
     }
     to_vec(&Payload {
+        delayed: arrival == Arrival::Delayed,
         measured: record.into(),
         sequence: record.sequence,
         unit: &source.unit,

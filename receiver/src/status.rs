@@ -26,6 +26,8 @@ pub struct Status {
     pub records_missing: u64,
     /// Records that parity brought back, of those passed on.
     pub recovered: u64,
+    /// Records that came late, of those passed on; each fills a place that a gap had spoken for, or came from history.
+    pub delayed: u64,
     /// Frames accepted.
     pub frames: u64,
     /// Frames of the boots heard that never came.
@@ -90,6 +92,7 @@ impl Status {
             gaps: passed.gaps_passed,
             records_missing: passed.records_missing_passed,
             recovered: passed.records_passed_recovered,
+            delayed: passed.records_passed_delayed,
             frames: link.data_frames + link.parity_frames + link.beacon_frames,
             frames_missing: link.frames_missing,
             refused: refused.map(|(_, count)| count).sum(),

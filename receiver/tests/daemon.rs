@@ -170,15 +170,7 @@ fn hostile_datagrams_are_refused_and_counted_and_it_goes_on() {
     let valid = frames_with_beacon(IMAGE);
     let mut other_key = Diode::new(9, &NAMES);
     other_key.sender = noreturn_link::Sender::new(
-        &noreturn_link::SenderConfig {
-            diode: common::DIODE,
-            geometry: noreturn_fec::Geometry::new(10, 4).unwrap(),
-            latency_us_max: 1,
-            rate_bytes_per_s: 1 << 30,
-            burst_bytes: 1 << 30,
-            copies: 1,
-            queue_bytes_max: 1 << 20,
-        },
+        &common::config(),
         noreturn_wire::BootId([9; 16]),
         &noreturn_link::DiodeKey([1; 32]),
     );

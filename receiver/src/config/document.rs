@@ -282,6 +282,7 @@ impl LimitsTable {
                     link.sessions_per_diode_max,
                     64,
                 )?,
+                ..link
             },
             name_wait_us: wait("limits.name_wait_ms", self.name_wait_ms, 30_000)?,
             waiting_records_max: size(

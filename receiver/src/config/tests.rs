@@ -45,7 +45,7 @@ fn a_short_file_gets_the_documented_defaults() {
     let diode = &config.diodes[0];
     assert_eq!((diode.id, &*diode.name, &diode.key), (DiodeId(7), "east", &DiodeKey([0x4a; 32])));
     assert_eq!((diode.expected_image, diode.on_mismatch), (None, OnMismatch::Alarm));
-    assert_eq!(config.limits.link.hold_us, 250_000);
+    assert_eq!(config.limits.link.hold_us, 300_000);
     assert_eq!(config.limits.name_wait_us, 30_000_000);
     assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
     assert!(config.warnings[0].contains("neither [json_lines] nor [mqtt]"));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use noreturn_link::Arrival;
 use noreturn_wire::SourceId;
 
 use super::{EngineCounters, Entry};
@@ -178,10 +179,11 @@ fn pass(
 ) {
     let (origin, source) = (origin.clone(), source.clone());
     match entry {
-        Entry::Record { record, recovered } => {
+        Entry::Record { record, arrival } => {
             counters.records_passed += 1;
-            counters.records_passed_recovered += u64::from(recovered);
-            out.push(Item::Record { origin, source, record, recovered });
+            counters.records_passed_recovered += u64::from(arrival == Arrival::Parity);
+            counters.records_passed_delayed += u64::from(arrival == Arrival::Delayed);
+            out.push(Item::Record { origin, source, record, arrival });
         }
         Entry::Gap { first, last, .. } => {
             counters.gaps_passed += 1;

@@ -50,7 +50,7 @@ impl Bench {
             quality: Quality::Good,
             value: Value::U64(sequence),
         };
-        self.take(EventKind::Record { record, recovered: false })
+        self.take(EventKind::Record { record, arrival: Arrival::Direct })
     }
 
     fn announce(&mut self, source: u32, name: &str) -> Vec<String> {

@@ -28,13 +28,13 @@ fn line(item: &Item) -> String {
 #[test]
 fn a_record_is_one_line_with_all_its_fields() {
     let record = record(Value::F64(1.25), Quality::Good);
-    let item = Item::Record { origin: origin(), source: source(), record, recovered: true };
+    let item = Item::Record { origin: origin(), source: source(), record, arrival: Arrival::Parity };
     assert_eq!(
         line(&item),
         "{\"kind\":\"record\",\"diode\":\"east\",\"boot\":\"0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f\",\
          \"tag\":\"plc-1/\\\"tank\\\"\\n\",\"source\":3,\"sequence\":9,\
          \"acquired\":\"2026-11-23T01:02:03.000004Z\",\"acquired_us\":1795395723000004,\
-         \"quality\":\"good\",\"value\":1.25,\"unit\":\"m³\",\"recovered\":true}\n"
+         \"quality\":\"good\",\"value\":1.25,\"unit\":\"m³\",\"recovered\":true,\"delayed\":false}\n"
     );
 }
 
@@ -83,7 +83,7 @@ fn verdicts_name_both_images() {
 #[test]
 fn values_survive_exactly() {
     let through = |value| {
-        let payload = record_payload(&origin(), &source(), &record(value, Quality::Good));
+        let payload = record_payload(&origin(), &source(), &record(value, Quality::Good), Arrival::Direct);
         serde_json::from_slice::<serde_json::Value>(&payload).unwrap()
     };
     for number in [0.0, -0.0, 0.1, 1.0 / 3.0, f64::MIN_POSITIVE, f64::MAX, -5e-324, 1e15] {
@@ -100,7 +100,7 @@ fn values_survive_exactly() {
 #[test]
 fn what_has_no_value_says_why() {
     let through = |value, quality| {
-        let payload = record_payload(&origin(), &source(), &record(value, quality));
+        let payload = record_payload(&origin(), &source(), &record(value, quality), Arrival::Direct);
         let json: serde_json::Value = serde_json::from_slice(&payload).unwrap();
         assert_eq!(json["value"], serde_json::Value::Null);
         json["quality"].as_str().unwrap().to_owned()
@@ -114,7 +114,7 @@ fn what_has_no_value_says_why() {
 fn times_that_have_no_notation_are_still_told() {
     let far = Record { acquired_us: u64::MAX, ..record(Value::Bool(true), Quality::Good) };
     let json: serde_json::Value =
-        serde_json::from_slice(&record_payload(&origin(), &source(), &far)).unwrap();
+        serde_json::from_slice(&record_payload(&origin(), &source(), &far, Arrival::Delayed)).unwrap();
     assert_eq!(json["acquired"], serde_json::Value::Null);
     assert_eq!(json["acquired_us"].as_u64(), Some(u64::MAX));
 }

@@ -138,11 +138,12 @@ fn image_colour(diode: &DiodeStatus) -> &'static str {
 
 fn traffic_text(status: &Status) -> String {
     format!(
-        "frames {} (missing {}), records {} (recovered {}), gaps {} ({} records missing), refused datagrams {}",
+        "frames {} (missing {}), records {} (recovered {}, delayed {}), gaps {} ({} records missing), refused datagrams {}",
         status.frames,
         status.frames_missing,
         status.records,
         status.recovered,
+        status.delayed,
         status.gaps,
         status.records_missing,
         status.refused
@@ -198,7 +199,8 @@ mod tests {
                 value: Value::F64(1.5),
             };
             let (origin, source) = (origin.clone(), Arc::new(source));
-            table.take(&Item::Record { origin, source, record, recovered: false }, now);
+            table
+                .take(&Item::Record { origin, source, record, arrival: noreturn_link::Arrival::Direct }, now);
         }
         table
     }

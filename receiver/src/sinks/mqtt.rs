@@ -117,9 +117,9 @@ impl Mqtt {
 
     fn publish(&mut self, item: &Item) {
         match item {
-            Item::Record { origin, source, record, .. } => {
+            Item::Record { origin, source, record, arrival } => {
                 let topic = self.topics.record(&origin.diode, source);
-                self.push(topic, json::record_payload(origin, source, record));
+                self.push(topic, json::record_payload(origin, source, record, *arrival));
             }
             Item::Gap { origin, source, first, last } => {
                 let topic = self.topics.gap(&origin.diode);

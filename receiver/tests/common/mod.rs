@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 
 use noreturn_fec::Geometry;
 use noreturn_link::{DiodeKey, Sender, SenderConfig};
+use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::FRAME_BYTES_MAX;
 use noreturn_wire::{
-    Announce, Beacon, BootId, CardModel, Counters, DiodeId, Fault, Heads, Message, OutsideCard, Quality,
-    Record, SourceId, Value,
+    Announce, Beacon, BootId, CardModel, Class, Counters, DiodeId, Fault, Heads, Message, OutsideCard,
+    Quality, Record, SourceId, Value,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value as Json;
@@ -197,15 +198,7 @@ pub struct Diode {
 
 impl Diode {
     pub fn new(boot: u8, names: &[(&str, &str)]) -> Self {
-        let config = SenderConfig {
-            diode: DIODE,
-            geometry: Geometry::new(10, 4).unwrap(),
-            latency_us_max: 20_000,
-            rate_bytes_per_s: u64::MAX / 2_000_000,
-            burst_bytes: 1 << 40,
-            copies: 1,
-            queue_bytes_max: 1 << 20,
-        };
+        let config = config();
         let sources = names.iter().map(|(name, unit)| ((*name).to_owned(), (*unit).to_owned())).collect();
         let sender = Sender::new(&config, BootId([boot; 16]), &KEY);
         Self { sender, sources, sent: vec![Vec::new(); names.len()], now_us: 0 }
@@ -277,8 +270,20 @@ impl Diode {
 
     fn push(&mut self, message: &Message<'_>) {
         let mut buffer = [0; FRAME_BYTES_MAX];
-        self.sender.push(message.encode(&mut buffer).unwrap()).unwrap();
+        let sending = Sending { class: Class::Telemetry, kept: message.is_kept() };
+        self.sender.push(sending, message.encode(&mut buffer).unwrap()).unwrap();
     }
+}
+
+/// As fast as possible, blocks one after the other, and no history.
+pub fn config() -> SenderConfig {
+    let mut config = SenderConfig::new(DIODE, u64::MAX / 2_000_000);
+    config.burst_bytes = 1 << 40;
+    config.history.share_per_mille = 0;
+    let blocks = &mut config.telemetry.blocks;
+    blocks.geometry = Geometry::new(10, 4).unwrap();
+    (blocks.parity_min, blocks.span_us, blocks.blocks_max) = (1, 0, 1);
+    config
 }
 
 /// What JSON should hold of a record's value.
