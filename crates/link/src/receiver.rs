@@ -13,6 +13,7 @@ mod decoders;
 mod event;
 mod files;
 mod mark;
+mod memory;
 mod over;
 mod progress;
 mod ranges;

@@ -53,9 +53,9 @@ impl Progress {
         was_missing
     }
 
-    /// Gives up a missing range if there are more than `gaps_max`.
-    pub(super) fn forget(&mut self, gaps_max: usize) -> Option<(u64, u64)> {
-        let forgotten = if self.missing.len() > gaps_max { self.missing.forget() } else { None };
+    /// Gives up a missing range if there are more than `gaps_max`, rather not one that adjoins `spared`.
+    pub(super) fn forget(&mut self, gaps_max: usize, spared: u64) -> Option<(u64, u64)> {
+        let forgotten = if self.missing.len() > gaps_max { self.missing.forget(spared) } else { None };
         self.missing_changed |= forgotten.is_some();
         forgotten
     }
@@ -89,7 +89,7 @@ impl Progress {
         self.missing = Ranges::from_list(ranges);
         self.missing.truncate(self.next);
         while self.missing.len() > gaps_max {
-            self.missing.forget();
+            self.missing.forget(self.next);
         }
     }
 

@@ -98,12 +98,15 @@ impl Ranges {
         })
     }
 
-    /// Takes out the range that is given up when there are too many: the oldest, but not the longest of all, which may
-    /// be an outage that is just being filled.
-    pub(super) fn forget(&mut self) -> Option<(u64, u64)> {
-        let longest = (0..self.0.len()).max_by_key(|&place| self.0.get(place).map(|range| range.1 - range.0));
-        let place = usize::from(longest == Some(0) && self.0.len() > 1);
-        (place < self.0.len()).then(|| self.0.remove(place))
+    /// Takes out the range that is given up when there are too many: the oldest, but rather not one that adjoins `spared`,
+    /// where something is just happening, and not the longest of all, which may be an outage that is being filled.
+    pub(super) fn forget(&mut self, spared: u64) -> Option<(u64, u64)> {
+        let longest = self.0.iter().copied().max_by_key(|(first, last)| last - first)?;
+        let adjoins =
+            |range: &(u64, u64)| range.1.saturating_add(1) == spared || range.0 == spared.saturating_add(1);
+        let old = self.0.iter().position(|range| *range != longest && !adjoins(range));
+        let place = old.or_else(|| self.0.iter().position(|range| *range != longest)).unwrap_or(0);
+        Some(self.0.remove(place))
     }
 
     /// Joins the first two ranges, with all that is between them.

@@ -108,7 +108,7 @@ impl<T: Item> Sequence<T> {
             *T::counters(out.counters).impossible += 1;
         } else if sequence < next && self.progress.fill(sequence) {
             deliver(id, (sequence, item), Arrival::Delayed, out);
-            self.forget(out.config.gaps_max, out);
+            self.forget(out.config.gaps_max, sequence, out);
         } else if sequence < next || self.held.contains_key(&sequence) {
             *T::counters(out.counters).repeated += 1;
         } else if sequence == next {
@@ -143,7 +143,7 @@ impl<T: Item> Sequence<T> {
     /// is lost for good.
     pub(super) fn end(&mut self, id: T::Id, shared: &mut Shared, out: &mut Output<'_>) {
         while self.give_up_first(id, shared, out) {}
-        self.forget(0, out);
+        self.forget(0, 0, out);
     }
 
     /// When the first hole has been missing for too long.
@@ -171,7 +171,7 @@ impl<T: Item> Sequence<T> {
             *counters.missing = counters.missing.saturating_add(end - first);
             out.emit(T::gap(id, first, end - 1));
             self.progress.skip(end);
-            self.forget(out.config.gaps_max, out);
+            self.forget(out.config.gaps_max, end, out);
         }
         self.deliver_held(id, shared, out);
         true
@@ -192,9 +192,9 @@ impl<T: Item> Sequence<T> {
         self.head = self.head.filter(|(head, _)| *head > self.progress.next());
     }
 
-    /// Gives up missing ranges for good until no more than `gaps_max` are left.
-    fn forget(&mut self, gaps_max: usize, out: &mut Output<'_>) {
-        while let Some((first, last)) = self.progress.forget(gaps_max) {
+    /// Gives up missing ranges for good until no more than `gaps_max` are left, rather not those that adjoin `spared`.
+    fn forget(&mut self, gaps_max: usize, spared: u64, out: &mut Output<'_>) {
+        while let Some((first, last)) = self.progress.forget(gaps_max, spared) {
             let counters = T::counters(out.counters);
             *counters.gaps_forgotten += 1;
             *counters.lost = counters.lost.saturating_add((last - first).saturating_add(1));

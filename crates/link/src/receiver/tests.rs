@@ -1,5 +1,12 @@
 //! What a box could send that has the key and tells lies: frames and numbers that no [`crate::Sender`] makes.
 
+mod boots;
+mod files;
+mod order;
+mod ranges;
+mod restart;
+mod streams;
+
 use alloc::vec::Vec;
 
 use noreturn_wire::frame::SHARD_BYTES_MAX;
@@ -44,6 +51,62 @@ fn seal_raw(boot: u8, frame: u64, body: Body, mut payload: Vec<u8>) -> Vec<u8> {
     let bytes = header.emit();
     let tag = FrameKey::derive(&KEY, DIODE, header.boot).seal(frame, &bytes, &mut payload);
     [&bytes[..], &payload, &tag].concat()
+}
+
+/// An honest diode without a network: every shard arrives at once.
+struct Line {
+    receiver: Receiver,
+    now_us: u64,
+    boot: u8,
+    frame: u64,
+}
+
+impl Line {
+    fn new(config: ReceiverConfig) -> Self {
+        Self { receiver: Receiver::new(config, [(DIODE, KEY)]), now_us: 1_000_000, boot: 1, frame: 0 }
+    }
+
+    /// One data shard in a block of its own.
+    fn send(&mut self, class: Class, messages: &[Message<'_>]) -> Result<(), Refusal> {
+        let code = Code::new(CODE.0, CODE.1).expect("there is such a code");
+        let body = Body::Data { class, block: self.frame, index: 0, code };
+        let frame = seal(self.boot, self.frame, body, messages);
+        self.frame += 1;
+        self.receiver.handle_datagram(&frame, self.now_us)
+    }
+
+    /// The same as live telemetry, which is accepted.
+    fn tell(&mut self, messages: &[Message<'_>]) {
+        assert_eq!(self.send(Class::Telemetry, messages), Ok(()));
+    }
+
+    /// The same from the history.
+    fn repeat(&mut self, messages: &[Message<'_>]) {
+        assert_eq!(self.send(Class::History, messages), Ok(()));
+    }
+
+    fn pass(&mut self, us: u64) {
+        self.now_us += us;
+        self.receiver.handle_timeout(self.now_us);
+    }
+
+    fn events(&mut self) -> Vec<EventKind> {
+        events(&mut self.receiver)
+    }
+
+    fn counters(&self) -> ReceiverCounters {
+        self.receiver.counters()
+    }
+
+    /// Another receiver that takes up what this one leaves, by way of bytes.
+    fn restart(&mut self, marks: impl IntoIterator<Item = Mark>) {
+        let mut next = Receiver::new(self.receiver.config, [(DIODE, KEY)]);
+        for mark in marks {
+            let mark = Mark::decode(&mark.encode()).expect("it was a mark");
+            next.restore(&mark, 0);
+        }
+        self.receiver = next;
+    }
 }
 
 /// Events but the start and the end of boots.
