@@ -11,6 +11,9 @@ use crate::fatal::Fatal;
 /// Entries of the ring: several seconds of a busy site, 5.6 MiB.
 const SHAPE: Shape = Shape { entries: 4096, entry_bytes_max: CROSSING_BYTES_MAX };
 
+/// Bytes of the ring's memory.
+pub const BYTES: u64 = SHAPE.words() as u64 * 8;
+
 /// The inside's end.
 pub type Writer = noreturn_ring::Writer<'static>;
 /// The outside's end.

@@ -23,6 +23,11 @@ pub enum Fatal {
     Config(ConfigError),
     /// The processor gives no random numbers.
     NoEntropy,
+    /// The machine has less free memory than this.
+    Memory {
+        /// What it should have.
+        bytes: u64,
+    },
     /// The ring does not fit its own memory.
     Ring,
     /// A card did not start.
@@ -57,6 +62,10 @@ impl fmt::Display for Fatal {
             Self::Config(error) => write!(f, "configuration: {error}; build the image again"),
             Self::NoEntropy => {
                 f.write_str("the processor has no working RDSEED or RDRAND; use another machine")
+            }
+            Self::Memory { bytes } => {
+                let mib = bytes.div_ceil(1 << 20);
+                write!(f, "there are no {mib} MiB of free memory; configure less history, or add memory")
             }
             Self::Ring => f.write_str("the ring does not fit its memory; build the image again"),
             Self::Card(error) => write!(f, "{error}"),

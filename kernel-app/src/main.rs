@@ -14,6 +14,7 @@ mod fatal;
 mod handover;
 mod inside;
 mod machine;
+mod memory;
 mod outside;
 mod settings;
 
@@ -44,6 +45,7 @@ fn start(argc: i32, argv: *const *const u8) -> Result<(Clock, Inside, Outside), 
     say!("diode {} \"{}\", boot {boot}", config.diode.id, config.diode.name);
     say!("image {}", handover.image_sha256);
 
+    memory::check(&config)?;
     let mut machine = Machine::new();
     let (writer, reader) = crossing::ring()?;
     // Outside first: its card is silenced before anything else is touched.

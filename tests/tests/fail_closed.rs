@@ -16,11 +16,11 @@ const POINT: &str =
     "[[modbus.point]]\nname = \"count\"\nfunction = 3\naddress = 0\ntype = \"u32\"\nperiod_ms = 100\n";
 
 /// Boots until the box has stopped for `reason` and started again; it must not have sent anything.
-fn stops_and_resets(processor: &str, outside_pci: &str, reason: &str) -> Result<()> {
+fn stops_and_resets(processor: &str, change: impl Fn(&str) -> String, reason: &str) -> Result<()> {
     let folder = TempDir::new()?;
     let receiver_port = free_udp()?;
     let site = Site { receiver_port, modbus: device("plc", 9, 1, "") + POINT };
-    let image = build(&site.text().replace(OUTSIDE_PCI, outside_pci), folder.path())?;
+    let image = build(&change(&site.text()), folder.path())?;
     let wire = Wire::lay(receiver_port, Faults::default())?;
     let machine = Machine {
         image: &image.path,
@@ -44,12 +44,19 @@ fn stops_and_resets(processor: &str, outside_pci: &str, reason: &str) -> Result<
 
 #[test]
 fn without_random_numbers() -> Result<()> {
-    stops_and_resets("max,-rdrand,-rdseed", OUTSIDE_PCI, "the processor has no working RDSEED or RDRAND")
+    stops_and_resets("max,-rdrand,-rdseed", str::to_owned, "the processor has no working RDSEED or RDRAND")
 }
 
 #[test]
 fn without_its_outside_card() -> Result<()> {
-    stops_and_resets(PROCESSOR, "00:05.0", "no card at 00:05.0; cards found: 00:02.0")
+    let elsewhere = |site: &str| site.replace(OUTSIDE_PCI, "00:05.0");
+    stops_and_resets(PROCESSOR, elsewhere, "no card at 00:05.0; cards found: 00:02.0")
+}
+
+#[test]
+fn without_the_memory_for_its_history() -> Result<()> {
+    let long = |site: &str| format!("{site}\n[link.telemetry]\nhistory_bytes_max = 268_435_456\n");
+    stops_and_resets(PROCESSOR, long, "there are no")
 }
 
 #[test]
