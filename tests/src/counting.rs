@@ -11,7 +11,13 @@ use anyhow::Result;
 /// A device that counts; it ends with the process.
 #[derive(Debug)]
 pub struct CountingDevice {
-    connections: Arc<AtomicUsize>,
+    seen: Arc<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    connections: AtomicUsize,
+    answers: AtomicUsize,
 }
 
 const REQUEST_BYTES: usize = 12;
@@ -23,26 +29,33 @@ impl CountingDevice {
     /// If the port is taken.
     pub fn start(port: u16) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
-        let connections = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&connections);
+        let seen = Arc::new(Seen::default());
+        let noted = Arc::clone(&seen);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                counted.fetch_add(1, Ordering::Relaxed);
-                std::thread::spawn(move || serve(stream));
+                noted.connections.fetch_add(1, Ordering::Relaxed);
+                let noted = Arc::clone(&noted);
+                std::thread::spawn(move || serve(stream, &noted));
             }
         });
-        Ok(Self { connections })
+        Ok(Self { seen })
     }
 
     /// Connections so far.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
+        self.seen.connections.load(Ordering::Relaxed)
+    }
+
+    /// Requests answered so far, over all connections.
+    #[must_use]
+    pub fn answers(&self) -> usize {
+        self.seen.answers.load(Ordering::Relaxed)
     }
 }
 
 /// Answers every read of registers, whatever is asked, until the connection ends.
-fn serve(mut stream: TcpStream) {
+fn serve(mut stream: TcpStream, seen: &Seen) {
     let mut request = [0; REQUEST_BYTES];
     let mut count = 0_u32;
     while stream.read_exact(&mut request).is_ok() {
@@ -58,5 +71,6 @@ fn serve(mut stream: TcpStream) {
         if stream.write_all(&reply).is_err() {
             break;
         }
+        seen.answers.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::card::Card;
@@ -139,6 +139,16 @@ impl Running {
         let word = answer.trim().rsplit(' ').next().and_then(|word| word.strip_prefix("0x"));
         let word = word.with_context(|| format!("unexpected answer of xp: {answer:?}"))?;
         Ok(u32::from_str_radix(word, 16)?)
+    }
+
+    /// Plugs the outside cable in, or pulls it out.
+    ///
+    /// # Errors
+    /// If the monitor does not do it.
+    pub fn set_outside_link(&self, up: bool) -> Result<()> {
+        let answer = self.monitor_command(&format!("set_link outside {}", if up { "on" } else { "off" }))?;
+        ensure!(answer.is_empty(), "unexpected answer of set_link: {answer:?}");
+        Ok(())
     }
 
     /// A command of QEMU's monitor for people, and its answer.

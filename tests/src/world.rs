@@ -29,7 +29,7 @@ pub struct Plan {
     pub broker: bool,
     /// Whether a byte of the medium that holds nothing is flipped after the image was built.
     pub changed: bool,
-    /// The devices, as TOML.
+    /// The devices, as TOML, after other tables of the site file if need be.
     pub modbus: String,
 }
 
@@ -139,10 +139,16 @@ fn flip_unused_byte(image: &Path) -> Result<()> {
 /// What a receiver has to say of one tag: its records and gaps, by sequence number.
 #[derive(Clone, Debug, Default)]
 pub struct Account {
-    /// Sequence numbers and values of records, as they were delivered.
+    /// Sequence numbers and values of records that came in their turn, as they were delivered.
     pub records: Vec<(u64, Value)>,
     /// First and last missing sequence numbers, as they were reported.
     pub gaps: Vec<(u64, u64)>,
+    /// Sequence numbers and values of records that came after they had been reported as missing.
+    pub filled: Vec<(u64, Value)>,
+    /// Records that were marked as delayed.
+    pub delayed: u64,
+    /// Records that had been reported as missing, but were not marked as delayed when they came.
+    pub unmarked: u64,
 }
 
 /// The accounts of all tags in a receiver's JSON Lines.
@@ -150,35 +156,52 @@ pub struct Account {
 pub fn accounts(lines: &[Value]) -> std::collections::BTreeMap<String, Account> {
     let mut accounts = std::collections::BTreeMap::<String, Account>::new();
     for line in lines {
-        let Some(tag) = line["tag"].as_str() else { continue };
-        let account = accounts.entry(tag.to_owned()).or_default();
-        match (
-            line["kind"].as_str(),
-            line["sequence"].as_u64(),
-            line["first"].as_u64(),
-            line["last"].as_u64(),
-        ) {
-            (Some("record"), Some(sequence), ..) => account.records.push((sequence, line["value"].clone())),
-            (Some("gap"), _, Some(first), Some(last)) => account.gaps.push((first, last)),
-            _ => {}
+        if let Some(tag) = line["tag"].as_str() {
+            accounts.entry(tag.to_owned()).or_default().enter(line);
         }
     }
     accounts
 }
 
 impl Account {
-    /// Fails unless every sequence number from 0 on was delivered once, in order, or is in one gap.
+    fn enter(&mut self, line: &Value) {
+        let number = |key: &str| line[key].as_u64();
+        match (line["kind"].as_str(), number("sequence"), number("first"), number("last")) {
+            (Some("record"), Some(sequence), ..) => {
+                let delayed = line["delayed"] == true;
+                let was_missing = self.gaps.iter().any(|gap| (gap.0..=gap.1).contains(&sequence));
+                let list = if was_missing { &mut self.filled } else { &mut self.records };
+                list.push((sequence, line["value"].clone()));
+                self.delayed += u64::from(delayed);
+                self.unmarked += u64::from(was_missing && !delayed);
+            }
+            (Some("gap"), _, Some(first), Some(last)) => self.gaps.push((first, last)),
+            _ => {}
+        }
+    }
+
+    /// Every record, whenever it came.
+    pub fn delivered(&self) -> impl Iterator<Item = &(u64, Value)> {
+        self.records.iter().chain(&self.filled)
+    }
+
+    /// Fails unless every sequence number from 0 on was delivered in order, or is in one gap; and each that came
+    /// after that came once, and was marked.
     ///
     /// # Errors
     /// Names the first number that breaks the promise.
     pub fn check(&self) -> Result<()> {
         let mut numbers: Vec<u64> = self.gaps.iter().flat_map(|&(first, last)| first..=last).collect();
-        let delivered: Vec<u64> = self.records.iter().map(|(sequence, _)| *sequence).collect();
-        ensure!(delivered.is_sorted_by(|a, b| a < b), "records out of order or twice: {delivered:?}");
-        numbers.extend(delivered);
+        let in_turn: Vec<u64> = self.records.iter().map(|(sequence, _)| *sequence).collect();
+        ensure!(in_turn.is_sorted_by(|a, b| a < b), "records out of order or twice: {in_turn:?}");
+        numbers.extend(in_turn);
         numbers.sort_unstable();
         let wrong = (0..).zip(&numbers).find(|(expected, found)| expected != *found);
         ensure!(wrong.is_none(), "expected number and found number: {wrong:?}");
+        let mut filled: Vec<u64> = self.filled.iter().map(|(sequence, _)| *sequence).collect();
+        filled.sort_unstable();
+        ensure!(filled.is_sorted_by(|a, b| a < b), "came twice after it was missing: {filled:?}");
+        ensure!(self.unmarked == 0, "{} records were late, but not marked as delayed", self.unmarked);
         Ok(())
     }
 }

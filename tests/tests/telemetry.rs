@@ -1,14 +1,18 @@
 //! The main job: what an independent Modbus server holds is what an MQTT subscriber gets, as it changes,
 //! through the real image, booted from a read-only USB stick, with either card on either side.
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use noreturn_tests::card::Card;
+use noreturn_tests::counting::CountingDevice;
 use noreturn_tests::modbus::ModbusServer;
 use noreturn_tests::ports::free_tcp;
+use noreturn_tests::process::wait_for;
 use noreturn_tests::site::device;
 use noreturn_tests::wire::Faults;
-use noreturn_tests::world::{Plan, World, accounts};
-use serde_json::json;
+use noreturn_tests::world::{Account, Plan, World, accounts};
+use serde_json::{Value, json};
 
 const TIMING: &str = "timeout_ms = 2000\nbackoff_ms_min = 100\nbackoff_ms_max = 500\n";
 
@@ -105,6 +109,18 @@ fn e1000e_inside_and_virtio_outside() -> Result<()> {
     values_arrive_as_they_change(Card::E1000e, Card::VirtioNet)
 }
 
+/// A device with `count` points that tell how many requests it has answered.
+fn counters(port: u16, count: u16, period_ms: u32) -> String {
+    let point = |n: u16| {
+        format!(
+            "[[modbus.point]]\nname = \"count/{n}\"\nfunction = 3\naddress = {}\ntype = \"u32\"\n\
+             period_ms = {period_ms}\n",
+            n * 2
+        )
+    };
+    device("plc", port, 1, "timeout_ms = 5000\n") + &(0..count).map(point).collect::<String>()
+}
+
 /// With 5 % of the frames lost, and as many late, twice or damaged: each record once and in order, or in a gap.
 #[test]
 fn over_a_bad_network_everything_is_delivered_once_in_order_or_reported() -> Result<()> {
@@ -112,14 +128,8 @@ fn over_a_bad_network_everything_is_delivered_once_in_order_or_reported() -> Res
     println!("seed {seed:#x}");
     let faults = Faults { seed, lost: 50, reordered: 50, duplicated: 50, corrupted: 20 };
     let port = free_tcp()?;
-    let counting = noreturn_tests::counting::CountingDevice::start(port)?;
-    let point = |n: u16| {
-        format!(
-            "[[modbus.point]]\nname = \"count/{n}\"\nfunction = 3\naddress = {}\ntype = \"u32\"\nperiod_ms = 20\n",
-            n * 2
-        )
-    };
-    let modbus = device("plc", port, 1, "timeout_ms = 5000\n") + &(0..20).map(point).collect::<String>();
+    let counting = CountingDevice::start(port)?;
+    let modbus = counters(port, 20, 20);
     let plan = Plan {
         inside: Card::VirtioNet,
         outside: Card::E1000e,
@@ -138,13 +148,76 @@ fn over_a_bad_network_everything_is_delivered_once_in_order_or_reported() -> Res
     let mut records = 0;
     for (tag, account) in accounts.iter().filter(|(tag, _)| tag.starts_with("plc/count/")) {
         account.check()?;
-        for (sequence, value) in &account.records {
+        for (sequence, value) in account.delivered() {
             assert_eq!(value.as_u64(), Some(*sequence), "{tag}: a value that the device never gave");
         }
-        records += account.records.len();
+        records += account.delivered().count();
     }
     assert!(records > 9000, "only {records} records of the counting device");
     let summary = world.receiver.stop()?;
     assert!(summary["recovered"].as_u64() > Some(0), "nothing was recovered: {summary}");
     Ok(())
+}
+
+/// The cable is out while the plant goes on: all of that arrives once it is back, each record once and marked.
+fn an_outage_of_the_cable_is_made_up_for(outside: Card) -> Result<()> {
+    const POINTS: u16 = 4;
+    const OUTAGE_ANSWERS: usize = 100;
+    let port = free_tcp()?;
+    let device = CountingDevice::start(port)?;
+    let history = "[link.history]\nshare_per_mille = 200\ninterval_ms = 500\n";
+    let inside = if outside == Card::E1000e { Card::VirtioNet } else { Card::E1000e };
+    let mut world = World::start(&Plan {
+        inside,
+        outside,
+        faults: Faults::default(),
+        broker: true,
+        changed: false,
+        modbus: format!("\n{history}{}", counters(port, POINTS, 50)),
+    })?;
+    world.wait_for_records(100)?;
+    let answered = |answers: usize| {
+        wait_for(&format!("{answers} answers"), || Ok((device.answers() >= answers).then_some(answers)))
+    };
+    world.machine.set_outside_link(false)?;
+    let lost = device.answers();
+    let back = answered(lost + OUTAGE_ANSWERS)?;
+    world.machine.set_outside_link(true)?;
+
+    // Each answer is one record of each tag, with the same number.
+    let everything = |tag: &str, account: &Account| {
+        let delivered: BTreeSet<u64> = account.delivered().map(|(sequence, _)| *sequence).collect();
+        tag == "plc/status" || (0..back as u64).all(|sequence| delivered.contains(&sequence))
+    };
+    let accounts = wait_for("the records of the outage", || {
+        world.machine.check_running()?;
+        let accounts = accounts(&world.receiver.lines()?);
+        Ok(accounts.iter().all(|(tag, account)| everything(tag, account)).then_some(accounts))
+    })?;
+    assert_eq!(device.connections(), 1, "values can only be told from the numbers over one connection");
+    assert_eq!(accounts.len(), 1 + usize::from(POINTS), "{:?}", accounts.keys());
+    for (tag, account) in accounts.iter().filter(|(tag, _)| tag.starts_with("plc/count/")) {
+        account.check()?;
+        assert!(account.delivered().all(|(sequence, value)| value.as_u64() == Some(*sequence)), "{tag}");
+        assert!(account.delayed >= OUTAGE_ANSWERS as u64 / 2, "{tag}: only {} were delayed", account.delayed);
+    }
+    let Some(broker) = &world.broker else { unreachable!("the plan has a broker") };
+    let count = |state: &Value, name: &str| state["counters"][name].as_u64();
+    broker.wait_for("noreturn/waterworks/$state", "the outage", |state| {
+        count(state, "outside_link_lost") == Some(1) && count(state, "link_held") > Some(0)
+    })?;
+    world.check_wire()?;
+    let summary = world.receiver.stop()?;
+    assert_eq!(summary["diodes"].as_array().map(Vec::len), Some(1), "the box booted again: {summary}");
+    Ok(())
+}
+
+#[test]
+fn an_outage_of_an_e1000e_cable_is_made_up_for() -> Result<()> {
+    an_outage_of_the_cable_is_made_up_for(Card::E1000e)
+}
+
+#[test]
+fn an_outage_of_a_virtio_cable_is_made_up_for() -> Result<()> {
+    an_outage_of_the_cable_is_made_up_for(Card::VirtioNet)
 }
