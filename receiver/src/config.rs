@@ -22,6 +22,8 @@ use document::{Document, Spot};
 pub struct Config {
     /// Where frames arrive.
     pub listen: SocketAddr,
+    /// Where it is remembered what was received; `None` forgets it at the end.
+    pub state_directory: Option<PathBuf>,
     /// Diodes that are listened to; at least one.
     pub diodes: Vec<DiodeConfig>,
     /// The JSON Lines sink, if any.
@@ -41,12 +43,23 @@ pub struct DiodeConfig {
     pub id: DiodeId,
     /// Name used in every output.
     pub name: Arc<str>,
-    /// The secret that it shares with this receiver.
-    pub key: DiodeKey,
+    /// The secrets that it shares with this receiver, with the times at which they are good.
+    pub keys: Vec<KeyConfig>,
     /// SHA-256 of the image that it should run; `None` leaves it unchecked.
     pub expected_image: Option<[u8; 32]>,
     /// What to do about another image.
     pub on_mismatch: OnMismatch,
+}
+
+/// A key, and when boots may begin with it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyConfig {
+    /// The key.
+    pub key: DiodeKey,
+    /// From when on, in microseconds since 1970.
+    pub from_us: u64,
+    /// Until when.
+    pub until_us: u64,
 }
 
 /// What to do about a boot that runs another image than expected.

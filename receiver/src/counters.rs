@@ -36,6 +36,10 @@ shared_counters! {
     mqtt_dropped_input,
     /// Messages that waited for the MQTT broker for too long: others needed their place; dropped.
     mqtt_dropped_queue,
+    /// Datagrams, counted as `datagrams`, of which everything is written that a restart must know.
+    datagrams_remembered,
+    /// Errors of the state directory; what could not be written is tried again.
+    state_errors,
     /// Items that the live view did not keep up with; not shown.
     live_dropped,
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 
 use anyhow::Context;
@@ -10,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
 use crate::counters::SharedCounters;
+use crate::durable::{Durable, Keeper};
 use crate::intake::{Intake, Request};
 use crate::live::Live;
 use crate::log::{self, Tail};
@@ -43,6 +45,7 @@ pub async fn run(config: Config, options: Options) -> anyhow::Result<()> {
     // First, so that whoever reads that we listen can end us in good order.
     let requests = listen_for_signals()?;
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    let state = config.state_directory.as_deref().map(Durable::open).transpose()?;
     let socket = socket::bind(config.listen, config.limits.receive_buffer_bytes)?;
     let status = Status {
         listen: socket.local_addr()?.to_string(),
@@ -52,10 +55,16 @@ pub async fn run(config: Config, options: Options) -> anyhow::Result<()> {
     let shared = Arc::new(SharedCounters::default());
     let (status_sender, status_receiver) = watch::channel(Arc::new(status));
     let sinks = start_sinks(&config, &options, &status_receiver, &shared)?;
-    let intake =
-        Intake::new(&config, socket, sinks.outlets, shared.clone(), status_sender, options.summary.clone());
-    let last = intake.run(requests).await;
+    let summary = options.summary.clone();
+    let mut intake = Intake::new(&config, socket, sinks.outlets, shared.clone(), status_sender, summary);
+    if let Some((durable, marks)) = state {
+        intake.remember(Keeper::new(durable, shared.clone()), &marks);
+    }
+    let (last, keeper) = intake.run(requests).await;
     wait_for(sinks.thread, sinks.tasks).await;
+    if let Some((keeper, marks)) = keeper {
+        keeper.finish(marks);
+    }
     report(&last, &shared, options.summary)
 }
 
@@ -69,8 +78,9 @@ fn start_sinks(
     if let Some(json_lines) = &config.json_lines {
         let (outlet, inputs) =
             Outlet::new("json_lines", shared.clone(), |shared| &shared.json_lines_dropped_queue);
-        sinks.thread = Some(json_lines::start(json_lines, inputs, shared.clone())?);
-        sinks.outlets.push(outlet);
+        let written = Arc::new(AtomicU64::new(0));
+        sinks.thread = Some(json_lines::start(json_lines, inputs, written.clone(), shared.clone())?);
+        sinks.outlets.push(outlet.tracked(written));
     }
     if let Some(mqtt) = &config.mqtt {
         let (outlet, inputs) = Outlet::new("mqtt", shared.clone(), |shared| &shared.mqtt_dropped_input);

@@ -193,6 +193,18 @@ impl Engine {
         }
     }
 
+    /// Whether nothing waits here: all that came has gone to the sinks.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.gates_are_empty() && self.sessions.values().all(|session| session.naming.is_empty())
+    }
+
+    /// Whether nothing waits for an image check.
+    #[must_use]
+    pub fn gates_are_empty(&self) -> bool {
+        self.sessions.values().all(|session| session.gate.is_empty())
+    }
+
     /// Counters as of now.
     #[must_use]
     pub const fn counters(&self) -> EngineCounters {

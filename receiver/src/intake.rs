@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use noreturn_link::{Receiver, Refusal};
+use noreturn_link::{Mark, Receiver, Refusal};
 use rustix::net::RecvFlags;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
@@ -13,9 +13,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::config::Config;
 use crate::counters::{SharedCounters, add};
+use crate::durable::Keeper;
 use crate::engine::Engine;
 use crate::item::{ImageCheck, Item};
 use crate::json::hex;
+use crate::keys::Keys;
 use crate::rfc3339;
 use crate::sinks::{BATCH_ITEMS_MAX, Outlet};
 use crate::status::Status;
@@ -55,7 +57,12 @@ pub struct Intake {
     /// The last refusal since the status before, for the log.
     refusal: Option<(SocketAddr, Refusal)>,
     refused_told: u64,
+    keeper: Option<Keeper>,
+    keys: Keys,
 }
+
+/// The state that is written when all sinks have ended: the marks, and who writes them.
+pub type LastMarks = Option<(Keeper, Vec<Mark>)>;
 
 impl Intake {
     /// An intake that reads `socket`. `summary` is the file that is rewritten every second.
@@ -68,10 +75,12 @@ impl Intake {
         status: watch::Sender<Arc<Status>>,
         summary: Option<PathBuf>,
     ) -> Self {
-        let keys = config.diodes.iter().map(|diode| (diode.id, diode.key.clone()));
+        let mut receiver = Receiver::new(config.limits.link, []);
+        let mut keys = Keys::new(&config.diodes);
+        keys.update(rfc3339::now_unix_us(), &mut receiver);
         Self {
             socket,
-            receiver: Receiver::new(config.limits.link, keys),
+            receiver,
             engine: Engine::new(&config.diodes, config.limits),
             outlets,
             shared,
@@ -81,11 +90,21 @@ impl Intake {
             items: Vec::new(),
             refusal: None,
             refused_told: 0,
+            keeper: None,
+            keys,
         }
     }
 
-    /// Reads until it is asked to stop; returns the last status. Dropping the outlets ends the sinks.
-    pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) -> Arc<Status> {
+    /// Takes up what an earlier daemon has remembered, and has `keeper` remember what comes.
+    pub fn remember(&mut self, keeper: Keeper, marks: &[Mark]) {
+        let now_us = self.now_us();
+        marks.iter().for_each(|mark| self.receiver.restore(mark, now_us));
+        self.drain(now_us);
+        self.keeper = Some(keeper);
+    }
+
+    /// Reads until it is asked to stop; returns the last status and marks. Dropping the outlets ends the sinks.
+    pub async fn run(mut self, mut requests: mpsc::Receiver<Request>) -> (Arc<Status>, LastMarks) {
         let mut timeouts = interval(TIMEOUT_INTERVAL);
         let mut statuses = interval(STATUS_INTERVAL);
         timeouts.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -146,6 +165,9 @@ impl Intake {
         self.drain(now_us);
         self.engine.handle_timeout(now_us, &mut self.items);
         self.dispatch();
+        if let Some(keeper) = &mut self.keeper {
+            keeper.handle_timeout(&mut self.receiver, self.engine.is_settled(), &self.outlets);
+        }
     }
 
     fn drain(&mut self, now_us: u64) {
@@ -180,6 +202,10 @@ impl Intake {
     }
 
     fn publish_status(&mut self) {
+        self.keys.update(rfc3339::now_unix_us(), &mut self.receiver);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.synchronise();
+        }
         let status = Arc::new(self.current());
         self.tell_refusals(&status);
         if let Some(path) = &self.summary
@@ -214,10 +240,13 @@ impl Intake {
     }
 
     /// Accounts for everything that is still held, and lets the sinks end.
-    async fn finish(mut self) -> Arc<Status> {
-        // The end of time: nothing that is missing now will come any more.
+    async fn finish(mut self) -> (Arc<Status>, LastMarks) {
+        // The end of time for this daemon: what is missing now did not come in time.
         self.receiver.handle_timeout(u64::MAX);
         self.drain(u64::MAX);
+        // What still waits for the image check is given up, but not for good: it may come again after a restart.
+        let keeper = self.keeper.take().filter(|_| self.engine.gates_are_empty());
+        let marks = keeper.map(|keeper| (keeper, self.receiver.all_marks().collect()));
         self.engine.close(&mut self.items);
         self.dispatch();
         let status = Arc::new(self.current());
@@ -225,7 +254,7 @@ impl Intake {
         for outlet in self.outlets {
             outlet.finish().await;
         }
-        status
+        (status, marks)
     }
 
     fn now_us(&self) -> u64 {

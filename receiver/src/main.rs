@@ -4,10 +4,12 @@
 mod config;
 mod counters;
 mod daemon;
+mod durable;
 mod engine;
 mod intake;
 mod item;
 mod json;
+mod keys;
 mod live;
 mod log;
 mod rfc3339;

@@ -2,6 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use toml::value::{Datetime, Offset};
+
 const US_PER_S: u64 = 1_000_000;
 const S_PER_DAY: u64 = 86_400;
 /// 10000-01-01, from where on RFC 3339 has no notation.
@@ -39,6 +41,30 @@ fn push_digits(text: &mut String, number: u64, digits: u32) {
         let digit = number / 10_u64.pow(position) % 10;
         text.push(char::from(b'0' + digit as u8));
     }
+}
+
+/// Microseconds since 1970 of a time with date and offset; `None` without these, and before 1970.
+#[must_use]
+pub fn unix_us(time: &Datetime) -> Option<u64> {
+    let (date, clock) = (time.date?, time.time?);
+    let offset_s = match time.offset? {
+        Offset::Z => 0,
+        Offset::Custom { minutes } => i64::from(minutes) * 60,
+    };
+    let day = days(date.year.into(), date.month.into(), date.day.into());
+    let second =
+        i64::from(clock.hour) * 3600 + i64::from(clock.minute) * 60 + i64::from(clock.second.unwrap_or(0));
+    let seconds = day * S_PER_DAY.cast_signed() + second - offset_s;
+    let micros = u64::from(clock.nanosecond.unwrap_or(0)) / 1000;
+    Some(u64::try_from(seconds).ok()? * US_PER_S + micros)
+}
+
+/// Days from 1970-01-01 to a day, the other way round than [`civil`].
+const fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month < 3 { year - 1 } else { year };
+    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
 /// Microseconds since 1970 by this machine's clock; 0 before.
@@ -85,6 +111,27 @@ mod tests {
         assert_eq!(format(1), Some("1970-01-01T00:00:00.000001Z".to_owned()));
         assert_eq!(format(253_402_300_800 * US_PER_S), None);
         assert_eq!(format(u64::MAX), None);
+    }
+
+    #[test]
+    fn times_are_read_as_they_are_written() {
+        for (text, unix_us) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2000-02-29T12:30:00.25+05:30", Some(951_807_600_250_000)),
+            ("2026-11-23T01:02:03-01:00", Some(1_795_399_323_000_000)),
+            ("1970-01-01T00:00:00+00:01", None),
+            ("2026-11-23T01:02:03", None),
+            ("2026-11-23", None),
+            ("01:02:03", None),
+        ] {
+            let time: Datetime = text.parse().unwrap();
+            assert_eq!(super::unix_us(&time), unix_us, "{text}");
+        }
+        for day in (0..2_932_896).step_by(97) {
+            let (year, month, date) = civil(day);
+            let there = days(year.cast_signed(), month.cast_signed(), date.cast_signed());
+            assert_eq!(there, day.cast_signed());
+        }
     }
 
     #[test]

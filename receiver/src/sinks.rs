@@ -4,7 +4,7 @@ pub mod json_lines;
 pub mod mqtt;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 
@@ -35,6 +35,10 @@ pub struct Outlet {
     counter: fn(&SharedCounters) -> &AtomicU64,
     /// What was dropped and not told yet.
     lost: Lost,
+    /// Inputs that were given to the sink.
+    given: u64,
+    /// Of these, how many it has written, if it says so.
+    written: Option<Arc<AtomicU64>>,
 }
 
 impl Outlet {
@@ -46,12 +50,36 @@ impl Outlet {
         counter: fn(&SharedCounters) -> &AtomicU64,
     ) -> (Self, mpsc::Receiver<Input>) {
         let (sender, receiver) = mpsc::channel(BATCHES_MAX);
-        (Self { name, sender, shared, counter, lost: Lost::default() }, receiver)
+        (Self { name, sender, shared, counter, lost: Lost::default(), given: 0, written: None }, receiver)
+    }
+
+    /// Has the sink count in `written` the inputs that it has written, where a crash does not undo it.
+    #[must_use]
+    pub fn tracked(self, written: Arc<AtomicU64>) -> Self {
+        Self { written: Some(written), ..self }
+    }
+
+    /// Inputs that were given to the sink.
+    #[must_use]
+    pub const fn given(&self) -> u64 {
+        self.given
+    }
+
+    /// Of these, how many it has written; all, if it does not say.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.written.as_ref().map_or(u64::MAX, |written| written.load(Ordering::Acquire))
+    }
+
+    fn give(&mut self, input: Input) -> bool {
+        let is_given = self.sender.try_send(input).is_ok();
+        self.given += u64::from(is_given);
+        is_given
     }
 
     /// Hands a batch to the sink, or drops and counts it; never waits.
     pub fn send(&mut self, batch: &Arc<[Item]>) {
-        if !self.tell_lost() || self.sender.try_send(Input::Items(batch.clone())).is_err() {
+        if !self.tell_lost() || !self.give(Input::Items(batch.clone())) {
             if self.lost.is_nothing() {
                 tracing::error!(
                     "the {} sink does not keep up or has stopped: dropping what it should get, and counting it",
@@ -68,7 +96,7 @@ impl Outlet {
         if self.lost.is_nothing() {
             return true;
         }
-        let told = self.sender.try_send(Input::Lost(self.lost)).is_ok();
+        let told = self.give(Input::Lost(self.lost));
         if told {
             let Lost { records, gaps, others } = self.lost;
             tracing::warn!(
@@ -92,8 +120,6 @@ impl Outlet {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering;
-
     use noreturn_wire::BootId;
 
     use super::*;

@@ -1,10 +1,12 @@
 //! The file as it is written, and the step from there to a checked [`Config`].
 
+mod keys;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use noreturn_link::{DiodeKey, ReceiverConfig};
+use noreturn_link::ReceiverConfig;
 use noreturn_wire::DiodeId;
 use serde::Deserialize;
 use toml::Spanned;
@@ -22,6 +24,7 @@ pub(super) struct Spot {
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {
     listen: Spanned<String>,
+    state_directory: Option<Spanned<String>>,
     #[serde(default)]
     diode: Vec<DiodeTable>,
     json_lines: Option<JsonLinesTable>,
@@ -35,7 +38,9 @@ pub(super) struct Document {
 struct DiodeTable {
     id: Spanned<u32>,
     name: Spanned<String>,
-    key_file: Spanned<String>,
+    key_file: Option<Spanned<String>>,
+    #[serde(default)]
+    key: Vec<keys::KeyTable>,
     expected_image_sha256: Option<Spanned<String>>,
     on_mismatch: Option<Spanned<OnMismatch>>,
 }
@@ -98,11 +103,27 @@ impl Document {
         let diodes = check_diodes(self.diode, folder, &mut warnings)?;
         let json_lines = self.json_lines.map(|table| table.check(folder)).transpose()?;
         let mqtt = self.mqtt.map(|table| table.check(folder, &mut warnings)).transpose()?;
+        let state_directory = self.state_directory.map(|directory| folder.join(directory.into_inner()));
+        if state_directory.is_none() {
+            warnings.push(
+                "no state_directory: after a restart, frames that were received before could be replayed, and records \
+                 that the boxes send again are delivered again"
+                    .to_owned(),
+            );
+        }
         if json_lines.is_none() && mqtt.is_none() {
             warnings
                 .push("neither [json_lines] nor [mqtt] is configured: records are only counted".to_owned());
         }
-        Ok(Config { listen, diodes, json_lines, mqtt, limits: self.limits.check()?, warnings })
+        Ok(Config {
+            listen,
+            state_directory,
+            diodes,
+            json_lines,
+            mqtt,
+            limits: self.limits.check()?,
+            warnings,
+        })
     }
 }
 
@@ -143,14 +164,11 @@ impl DiodeTable {
                 ),
             ));
         }
-        let key_path = folder.join(self.key_file.get_ref());
-        let key = secret::read_key(&key_path)
-            .map_err(|what| wrong(&self.key_file, format!("diode.key_file: {what}")))?;
-        warnings.extend(secret::exposure(&key_path));
+        let keys = keys::check(&self.name, self.key_file.as_ref(), &self.key, folder, warnings)?;
         Ok(DiodeConfig {
             id: DiodeId(*self.id.get_ref()),
             name: name.as_str().into(),
-            key: DiodeKey(key),
+            keys,
             expected_image: self.expected_image()?,
             on_mismatch: self.on_mismatch.map_or(OnMismatch::Alarm, Spanned::into_inner),
         })

@@ -43,12 +43,46 @@ fn a_short_file_gets_the_documented_defaults() {
     let config = Folder::new().parse(DIODE).unwrap();
     assert_eq!(config.listen, "0.0.0.0:4100".parse().unwrap());
     let diode = &config.diodes[0];
-    assert_eq!((diode.id, &*diode.name, &diode.key), (DiodeId(7), "east", &DiodeKey([0x4a; 32])));
+    let key = KeyConfig { key: DiodeKey([0x4a; 32]), from_us: 0, until_us: u64::MAX };
+    assert_eq!((diode.id, &*diode.name, &diode.keys[..]), (DiodeId(7), "east", &[key][..]));
     assert_eq!((diode.expected_image, diode.on_mismatch), (None, OnMismatch::Alarm));
     assert_eq!(config.limits.link.hold_us, 300_000);
     assert_eq!(config.limits.name_wait_us, 30_000_000);
-    assert_eq!(config.warnings.len(), 1, "{:?}", config.warnings);
-    assert!(config.warnings[0].contains("neither [json_lines] nor [mqtt]"));
+    assert_eq!(config.warnings.len(), 2, "{:?}", config.warnings);
+    assert!(config.warnings[0].contains("no state_directory"));
+    assert!(config.warnings[1].contains("neither [json_lines] nor [mqtt]"));
+}
+
+/// A diode with these lines instead of a key file.
+fn with_keys(lines: &str) -> String {
+    DIODE.replace("key_file = \"diode.key\"\n", lines)
+}
+
+#[test]
+fn keys_take_over_from_each_other_by_time() {
+    let folder = Folder::new();
+    let table = "[[diode.key]]\nfile = \"diode.key\"\n";
+    let text = with_keys(&format!(
+        "{table}valid_until = 1970-01-02T01:00:00.5+01:00\n{table}valid_from = 1970-01-01T00:00:07Z\n"
+    ));
+    let keys = &folder.parse(&text).unwrap().diodes[0].keys;
+    assert_eq!((keys[0].from_us, keys[0].until_us), (0, 86_400_500_000));
+    assert_eq!((keys[1].from_us, keys[1].until_us), (7_000_000, u64::MAX));
+    folder.refuses(&with_keys(""), "diode \"east\" has no key");
+    folder.refuses(&format!("{DIODE}{table}"), "diode.key_file: not beside [[diode.key]]");
+    folder.refuses(&with_keys(&table.repeat(5)), "5 keys, at most 4");
+    folder.refuses(
+        &with_keys(&format!("{table}valid_from = 2026-12-01\n")),
+        "is not a time with date and offset",
+    );
+    folder.refuses(&with_keys(&format!("{table}valid_from = 1969-12-31T23:59:59Z\n")), "from 1970 on");
+    folder.refuses(
+        &with_keys(&format!(
+            "{table}valid_from = 2026-12-01T00:00:00Z\nvalid_until = 2026-12-01T00:00:00Z\n"
+        )),
+        "diode.key.valid_until: is not after valid_from",
+    );
+    folder.refuses(&with_keys("[[diode.key]]\nfile = \"zero.key\"\n"), "diode.key.file:");
 }
 
 #[test]
@@ -57,7 +91,7 @@ fn every_key_is_read() {
     let digest = "Ab".repeat(32);
     let config = folder
         .parse(&format!(
-            "{DIODE}expected_image_sha256 = \"{digest}\"\non_mismatch = \"refuse\"\n\
+            "state_directory = \"state\"\n{DIODE}expected_image_sha256 = \"{digest}\"\non_mismatch = \"refuse\"\n\
              [json_lines]\npath = \"records.jsonl\"\nbeacons = true\n\
              [mqtt]\nbroker = \"[::1]:1884\"\ntopic_prefix = \"a/b\"\nclient_id = \"c\"\nusername = \"u\"\n\
              password_file = \"password\"\nqos = 0\nqueue_max = 5\n\
@@ -66,6 +100,7 @@ fn every_key_is_read() {
         ))
         .unwrap();
     assert_eq!(config.warnings, Vec::<String>::new());
+    assert_eq!(config.state_directory, Some(folder.0.path().join("state")));
     assert_eq!(config.diodes[0].expected_image, Some([0xab; 32]));
     assert_eq!(config.diodes[0].on_mismatch, OnMismatch::Refuse);
     let json_lines = config.json_lines.unwrap();

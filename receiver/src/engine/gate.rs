@@ -37,6 +37,13 @@ impl Gate {
         matches!(self.0, State::Refused)
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        match &self.0 {
+            State::Waiting(waiting) => waiting.entries.is_empty() && waiting.dropped.is_empty(),
+            State::Open | State::Refused => true,
+        }
+    }
+
     /// The entry, if it may pass now.
     pub(super) fn admit(&mut self, entry: Entry, counters: &mut EngineCounters) -> Option<Entry> {
         match &mut self.0 {

@@ -38,6 +38,11 @@ impl Naming {
         }
     }
 
+    /// Whether nothing waits for a name.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.waiting == 0
+    }
+
     /// Learns a name; what waited for it goes out.
     pub(super) fn announce(
         &mut self,

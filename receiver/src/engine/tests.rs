@@ -1,6 +1,6 @@
 //! The engine without protocol, sockets or clock: events in, items out.
 
-use noreturn_link::{DiodeKey, ReceiverConfig};
+use noreturn_link::ReceiverConfig;
 use noreturn_wire::{CardModel, Counters, OutsideCard, Quality, Value};
 
 use super::*;
@@ -20,7 +20,7 @@ impl Bench {
         let diode = DiodeConfig {
             id: DIODE,
             name: "east".into(),
-            key: DiodeKey([1; 32]),
+            keys: Vec::new(),
             expected_image: expected,
             on_mismatch,
         };

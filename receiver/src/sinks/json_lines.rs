@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,7 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 pub fn start(
     config: &JsonLinesConfig,
     receiver: mpsc::Receiver<Input>,
+    written: Arc<AtomicU64>,
     shared: Arc<SharedCounters>,
 ) -> anyhow::Result<JoinHandle<()>> {
     let (output, name): (Box<dyn Write + Send>, _) = match &config.path {
@@ -41,17 +43,25 @@ pub fn start(
     let mut lines = Lines::new(output, name, shared);
     let beacons = config.beacons;
     let thread = std::thread::Builder::new().name("json-lines".to_owned());
-    Ok(thread.spawn(move || run(&mut lines, receiver, beacons))?)
+    Ok(thread.spawn(move || run(&mut lines, receiver, beacons, &written))?)
 }
 
-/// Writes until the queue is closed; flushes whenever nothing more is waiting.
-fn run(lines: &mut Lines<impl Write>, mut receiver: mpsc::Receiver<Input>, beacons: bool) {
+/// Writes until the queue is closed; flushes whenever nothing more is waiting, and counts in `written` what is out.
+fn run(
+    lines: &mut Lines<impl Write>,
+    mut receiver: mpsc::Receiver<Input>,
+    beacons: bool,
+    written: &AtomicU64,
+) {
     while let Some(input) = receiver.blocking_recv() {
         lines.take(&input, beacons);
+        let mut taken = 1;
         while let Ok(input) = receiver.try_recv() {
             lines.take(&input, beacons);
+            taken += 1;
         }
         lines.flush();
+        written.fetch_add(taken, Ordering::Release);
     }
 }
 
@@ -137,8 +147,6 @@ fn write_all_counted(output: &mut impl Write, bytes: &[u8]) -> (usize, io::Resul
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::Ordering;
-
     use noreturn_wire::BootId;
 
     use super::*;

@@ -124,7 +124,11 @@ impl Daemon {
     }
 
     pub fn start_with(diode_keys: &str, rest: &str, arguments: impl FnOnce(&mut Command)) -> Self {
-        let folder = folder(diode_keys, rest);
+        Self::start_in(folder(diode_keys, rest), arguments)
+    }
+
+    /// Starts in a folder that an earlier daemon may have used.
+    pub fn start_in(folder: TempDir, arguments: impl FnOnce(&mut Command)) -> Self {
         let mut command = command(folder.path());
         command.arg("--summary").arg(folder.path().join("summary.json"));
         arguments(&mut command);
@@ -132,6 +136,11 @@ impl Daemon {
         let line = process.wait_for("listening on ");
         let address = line.split("listening on ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
         Self { process, address, folder }
+    }
+
+    /// The command that starts another in the same folder.
+    pub fn command(&self) -> Command {
+        command(self.folder.path())
     }
 
     /// The status, as the daemon prints it when asked.
@@ -165,19 +174,35 @@ impl Daemon {
         }
     }
 
+    /// Waits until everything that it has read would be known after a crash; then crashes it.
+    pub fn kill(mut self) -> TempDir {
+        let counter = |status: &Json, name: &str| status["counters"][name].as_u64().unwrap();
+        self.wait_until(|status| counter(status, "datagrams_remembered") == counter(status, "datagrams"));
+        self.process.signal(Signal::KILL);
+        let (status, _) = self.process.end();
+        assert!(!status.success());
+        self.folder
+    }
+
     /// Ends the daemon by `signal` and collects what it wrote.
-    pub fn stop(mut self, signal: Signal) -> Remains {
+    pub fn stop(self, signal: Signal) -> Remains {
+        self.stop_and_keep(signal).0
+    }
+
+    /// The same, and the folder for the next one.
+    pub fn stop_and_keep(mut self, signal: Signal) -> (Remains, TempDir) {
         self.process.signal(signal);
         let (status, log) = self.process.end();
         assert!(status.success(), "{status}:\n{}", log.join("\n"));
         let summary = std::fs::read_to_string(self.folder.path().join("summary.json")).unwrap();
         assert_eq!(log.last().map(String::as_str), Some(summary.trim_end()), "the last line is the summary");
         let lines = std::fs::read_to_string(self.folder.path().join("records.jsonl")).unwrap_or_default();
-        Remains {
+        let remains = Remains {
             summary: serde_json::from_str(&summary).unwrap(),
             lines: lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect(),
             log,
-        }
+        };
+        (remains, self.folder)
     }
 }
 
@@ -198,9 +223,12 @@ pub struct Diode {
 
 impl Diode {
     pub fn new(boot: u8, names: &[(&str, &str)]) -> Self {
-        let config = config();
+        Self::with(&config(), boot, names)
+    }
+
+    pub fn with(config: &SenderConfig, boot: u8, names: &[(&str, &str)]) -> Self {
         let sources = names.iter().map(|(name, unit)| ((*name).to_owned(), (*unit).to_owned())).collect();
-        let sender = Sender::new(&config, BootId([boot; 16]), &KEY);
+        let sender = Sender::new(config, BootId([boot; 16]), &KEY);
         Self { sender, sources, sent: vec![Vec::new(); names.len()], now_us: 0 }
     }
 
@@ -256,6 +284,23 @@ impl Diode {
         let mut frames = self.frames_now();
         self.now_us += 1_000_000;
         frames.extend(self.frames_now());
+        frames
+    }
+
+    /// The frames that are due within a millisecond.
+    pub fn frames_at_once(&mut self) -> Vec<Vec<u8>> {
+        self.frames_now()
+    }
+
+    /// The frames of so many microseconds in which nothing is said but how far everything has counted.
+    pub fn frames_during(&mut self, duration_us: u64) -> Vec<Vec<u8>> {
+        let end_us = self.now_us + duration_us;
+        let mut frames = Vec::new();
+        while self.now_us < end_us {
+            self.heads();
+            frames.extend(self.frames_now());
+            self.now_us += 20_000;
+        }
         frames
     }
 

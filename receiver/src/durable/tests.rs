@@ -1,0 +1,98 @@
+//! The log after crashes and damage.
+#![allow(clippy::unwrap_used)]
+
+use noreturn_wire::{BootId, DiodeId};
+
+use super::*;
+
+fn mark(frames_end: u64) -> Mark {
+    Mark::Session { diode: DiodeId(7), boot: BootId([3; 16]), frames_end }
+}
+
+fn open(directory: &Path) -> (Durable, Vec<Mark>) {
+    Durable::open(directory).unwrap()
+}
+
+#[test]
+fn what_was_appended_is_read_again_before_and_after_replacement() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut durable, marks) = open(folder.path());
+    assert_eq!(marks, []);
+    durable.append(&[mark(1), mark(2)]).unwrap();
+    durable.append(&[]).unwrap();
+    durable.append(&[mark(3)]).unwrap();
+    assert!(durable.take_unsynced().unwrap().is_some() && durable.take_unsynced().unwrap().is_none());
+    drop(durable);
+    let (mut durable, marks) = open(folder.path());
+    assert_eq!(marks, [mark(1), mark(2), mark(3)]);
+    durable.replace([mark(3)].into_iter()).unwrap();
+    durable.append(&[mark(4)]).unwrap();
+    drop(durable);
+    assert_eq!(open(folder.path()).1, [mark(3), mark(4)]);
+}
+
+#[test]
+fn a_torn_end_is_cut_off_wherever_the_crash_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut durable, _) = open(folder.path());
+    durable.append(&[mark(1), mark(2)]).unwrap();
+    drop(durable);
+    let path = folder.path().join(LOG);
+    let whole = std::fs::read(&path).unwrap();
+    let second = MAGIC.len() + (whole.len() - MAGIC.len()) / 2;
+    for length in 0..whole.len() {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        let (mut durable, marks) = open(folder.path());
+        let known: &[Mark] = if length >= second { &[mark(1)] } else { &[] };
+        assert_eq!(marks, known, "{length} bytes");
+        durable.append(&[mark(9)]).unwrap();
+        drop(durable);
+        assert_eq!(open(folder.path()).1.last(), Some(&mark(9)), "{length} bytes");
+    }
+    std::fs::write(&path, [&whole[..], &[0; 300]].concat()).unwrap();
+    assert_eq!(open(folder.path()).1, [mark(1), mark(2)]);
+}
+
+#[test]
+fn damage_in_the_middle_is_an_error_that_says_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut durable, _) = open(folder.path());
+    (0..10).for_each(|number| durable.append(&[mark(number)]).unwrap());
+    drop(durable);
+    let path = folder.path().join(LOG);
+    let whole = std::fs::read(&path).unwrap();
+    let last = whole.len() - (whole.len() - MAGIC.len()) / 10;
+    for at in 0..last {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0x10;
+        std::fs::write(&path, damaged).unwrap();
+        let error = Durable::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("is damaged at byte") && error.contains("move it away"), "{at}: {error}");
+    }
+}
+
+#[test]
+fn a_directory_serves_one_daemon() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path());
+    let error = Durable::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("in use by another receiver"), "{error}");
+    drop(first);
+    open(folder.path());
+}
+
+#[test]
+fn a_log_that_has_grown_asks_to_be_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut durable, _) = open(folder.path());
+    let marks: Vec<Mark> = (0..1000).map(mark).collect();
+    let mut appended = 0;
+    while !durable.wants_replacement() {
+        durable.append(&marks).unwrap();
+        appended += 1;
+    }
+    assert!(appended > 10, "not at once");
+    durable.replace([mark(1)].into_iter()).unwrap();
+    assert!(!durable.wants_replacement());
+    assert!(std::fs::metadata(folder.path().join(LOG)).unwrap().len() < 100);
+}
