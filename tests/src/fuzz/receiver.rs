@@ -11,11 +11,12 @@ use std::collections::VecDeque;
 
 use noreturn_fec::Geometry;
 use noreturn_link::receiver::ReceiverCounters;
-use noreturn_link::{DiodeKey, Receiver, ReceiverConfig, Sender, SenderConfig};
+use noreturn_link::{BlockConfig, ClassConfig, DiodeKey, Receiver, ReceiverConfig, Sender, SenderConfig};
+use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::{FRAME_BYTES_MAX, SHARD_BYTES_MAX};
 use noreturn_wire::{
-    Announce, Beacon, BootId, CardModel, Counters, DiodeId, Heads, Message, OutsideCard, Quality, Record,
-    SourceId, Value,
+    Announce, Beacon, BootId, CardModel, Class, Counters, DiodeId, Heads, Message, OutsideCard, Quality,
+    Record, SourceId, Value,
 };
 
 use super::script::Script;
@@ -26,11 +27,19 @@ const CONFIG: ReceiverConfig = ReceiverConfig {
     hold_us: 1000,
     shard_bytes_max: 4096,
     held_records_max: 12,
+    held_bytes_max: 64,
     sources_max: 6,
     sessions_per_diode_max: 2,
+    gaps_max: 3,
+    boots_max: 1,
+    streams_max: 2,
+    files_max: 2,
+    file_extents_max: 3,
 };
 /// Sources of each sender.
 const SOURCES: usize = 4;
+/// How honest senders send.
+const SENDING: Sending = Sending { class: Class::Telemetry, kept: false };
 /// Frames under way at most; more push the oldest out.
 const FLYING_MAX: usize = 64;
 /// Steps of a script at most, so that none takes long.
@@ -159,7 +168,7 @@ impl World {
         let (place, source, count) = (script.below(BOOTS.len()), script.below(SOURCES), 1 + script.below(8));
         for _ in 0..count {
             let record = record(SourceId(source as u32), self.judge.sent(place, source));
-            if self.senders[place].push(&encoded(&Message::Record(record))).is_ok() {
+            if self.senders[place].push(SENDING, &encoded(&Message::Record(record))).is_ok() {
                 self.judge.has_sent(place, source);
             }
         }
@@ -169,13 +178,14 @@ impl World {
         let place = script.below(BOOTS.len());
         let next = (0..SOURCES).map(|source| self.judge.sent(place, source)).collect();
         // A full queue loses them, as it may lose anything.
-        let _ = self.senders[place].push(&encoded(&Message::Heads(Heads { first: SourceId(0), next })));
+        let heads = encoded(&Message::Heads(Heads { first: SourceId(0), next }));
+        let _ = self.senders[place].push(SENDING, &heads);
     }
 
     fn announce(&mut self, script: &mut Script<'_>) {
         let (place, source) = (script.below(BOOTS.len()), SourceId(script.byte().into()));
         let message = encoded(&Message::Announce(Announce { source, name: "tank/level", unit: "m" }));
-        let _ = self.senders[place].push(&message);
+        let _ = self.senders[place].push(SENDING, &message);
     }
 
     fn transmit(&mut self, place: usize) {
@@ -245,15 +255,18 @@ impl World {
 }
 
 fn sender(diode: DiodeId, boot: BootId, (data, parity): (u8, u8)) -> Sender {
-    let config = SenderConfig {
-        diode,
+    let blocks = BlockConfig {
         geometry: Geometry::new(data, parity).expect("they are small"),
+        parity_min: 1,
         latency_us_max: 500,
-        rate_bytes_per_s: 100_000_000,
-        burst_bytes: 65_536,
-        copies: 1,
-        queue_bytes_max: 4096,
+        span_us: 0,
+        blocks_max: 1,
     };
+    // Nothing is kept: that a history can take what was lost back is for the liar and the simulator.
+    let class = ClassConfig { blocks, weight: 1, queue_bytes_max: 4096, history_bytes_max: 0 };
+    let mut config = SenderConfig::new(diode, 100_000_000);
+    (config.alarm, config.telemetry, config.bulk) = (class, class, class);
+    (config.history.blocks, config.history.share_per_mille) = (blocks, 0);
     Sender::new(&config, boot, &key(diode))
 }
 

@@ -1,7 +1,10 @@
 //! Authentic frames that no sender makes.
 
 use noreturn_wire::frame::{FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX};
-use noreturn_wire::{Body, Class, Code, Header, Heads, Message, SourceId};
+use noreturn_wire::{
+    Body, Bytes, Class, Code, FileId, FilePart, FileStep, Header, Heads, Message, SourceId, StreamId,
+    StreamPart, StreamStep,
+};
 
 use super::super::script::Script;
 use super::super::seal::seal;
@@ -22,7 +25,8 @@ pub(super) fn frame(place: usize, script: &mut Script<'_>) -> Vec<u8> {
 }
 
 fn body(script: &mut Script<'_>) -> Body {
-    let class = script.choose(&[Class::Telemetry, Class::Telemetry, Class::Alarm, Class::Bulk]);
+    let class =
+        script.choose(&[Class::Telemetry, Class::Telemetry, Class::Alarm, Class::Bulk, Class::History]);
     let (data, parity) = script.choose(&CODES);
     let code = Code::new(data, parity).expect("the table holds codes");
     let kind = script.byte();
@@ -40,7 +44,7 @@ fn body(script: &mut Script<'_>) -> Body {
 }
 
 fn payload(script: &mut Script<'_>) -> Vec<u8> {
-    match script.below(8) {
+    match script.below(10) {
         0..2 => {
             let length = script.number() as usize % PAYLOAD_BYTES_MAX;
             script.take(length).to_vec()
@@ -55,6 +59,8 @@ fn payload(script: &mut Script<'_>) -> Vec<u8> {
             let next = (0..count).map(|_| script.number()).collect();
             encoded(&Message::Heads(Heads { first, next }))
         }
+        8 => (0..1 + script.below(8)).flat_map(|_| stream_step(script)).collect(),
+        9 => (0..1 + script.below(8)).flat_map(|_| file_step(script)).collect(),
         _ => {
             let (source, first, count) =
                 (SourceId(script.byte().into()), script.number(), 1 + script.below(16));
@@ -64,3 +70,45 @@ fn payload(script: &mut Script<'_>) -> Vec<u8> {
         }
     }
 }
+
+/// A step of a stream that may exist.
+fn stream_step(script: &mut Script<'_>) -> Vec<u8> {
+    let (stream, sequence) = (StreamId(script.below(5) as u32), script.number());
+    let step = match script.below(8) {
+        0 => StreamStep::Open("plc:502"),
+        1 => StreamStep::Close(script.number() >> 1),
+        2 => StreamStep::Abort(script.number() >> 1),
+        3 => StreamStep::Head,
+        _ => {
+            StreamStep::Data { offset: script.number() >> 2, bytes: Bytes(&STREAM[..1 + script.below(200)]) }
+        }
+    };
+    encoded(&Message::Stream(StreamPart { stream, sequence, step }))
+}
+
+/// A piece of a file that may exist; bytes are what their place says, so that any other is known at once.
+fn file_step(script: &mut Script<'_>) -> Vec<u8> {
+    let file = FileId(script.below(5) as u32);
+    let step = match script.below(8) {
+        0 => FileStep::About { name: "log", length: script.number() >> 2, sha256: [script.byte(); 32] },
+        1 => FileStep::About { name: "log", length: 20, sha256: [0; 32] },
+        2 => FileStep::Abort,
+        3 => FileStep::Data { offset: script.number() >> 2, bytes: Bytes(&[0; 9]) },
+        _ => {
+            let offset = script.below(20);
+            FileStep::Data { offset: offset as u64, bytes: Bytes(&STREAM[offset..][..1 + script.below(10)]) }
+        }
+    };
+    encoded(&Message::File(FilePart { file, step }))
+}
+
+/// Bytes of streams and files.
+const STREAM: [u8; 256] = {
+    let mut bytes = [0; 256];
+    let mut at = 0;
+    while at < bytes.len() {
+        bytes[at] = at as u8;
+        at += 1;
+    }
+    bytes
+};
