@@ -94,12 +94,13 @@ impl Scenario {
         scenario.receivers = 1 + usize::from(dice.chance(300));
         scenario.load.alarm_sources = dice.below(4) as u32;
         scenario.load.alarm_interval_us = dice.below(50_000);
-        scenario.load.stream_interval_us = dice.below(2) * dice.below(3_000);
-        scenario.load.file_interval_us = dice.below(2) * dice.below(3_000);
+        scenario.load.stream_interval_us = dice.below(2) * (200 + dice.below(3_000));
+        scenario.load.file_interval_us = dice.below(2) * (200 + dice.below(3_000));
         scenario.faults = any_faults(&mut dice);
         any_sender(&mut dice, &mut scenario.sender);
         // The oracle knows no bounds but those of the protocol.
-        (scenario.receiver.gaps_max, scenario.receiver.shard_bytes_max) = (1 << 20, 64 << 20);
+        let receiver = &mut scenario.receiver;
+        (receiver.gaps_max, receiver.shard_bytes_max, receiver.streams_max) = (1 << 20, 64 << 20, 1 << 20);
         if dice.chance(500) {
             scenario.sender.history.share_per_mille = 20 + dice.below(400) as u32;
             scenario.sender.history.interval_us = dice.below(2 * S);
