@@ -5,6 +5,7 @@ mod boot;
 mod fec;
 mod instructions;
 mod link;
+mod matrix;
 mod timer;
 
 use anyhow::Result;
@@ -96,6 +97,27 @@ pub const GROUPS: &[Group] = &[
     Group {
         figures: &["sender_ns_per_record", "receiver_ns_per_record", "receiver_frames_per_s"],
         measure: link::measure,
+    },
+    Group {
+        figures: &[
+            "link_matrix_46_6_0",
+            "link_matrix_46_6_50",
+            "link_matrix_46_6_200",
+            "link_matrix_46_6_500",
+            "link_matrix_46_16_0",
+            "link_matrix_46_16_50",
+            "link_matrix_46_16_200",
+            "link_matrix_46_16_500",
+            "link_matrix_20_20_0",
+            "link_matrix_20_20_50",
+            "link_matrix_20_20_200",
+            "link_matrix_20_20_500",
+            "link_matrix_100_16_0",
+            "link_matrix_100_16_50",
+            "link_matrix_100_16_200",
+            "link_matrix_100_16_500",
+        ],
+        measure: matrix::measure,
     },
     Group { figures: &["loader_to_first_record_ms"], measure: boot::first_record },
 ];
