@@ -172,7 +172,7 @@ impl<'a> Run<'a> {
 
     fn finish(self) -> Outcome {
         let Sent { frames, data_bytes, parity_bytes, .. } = self.sent;
-        let ends = self.ends.into_iter().map(|end| end.finish(&self.plants)).collect();
+        let ends = self.ends.into_iter().map(|end| end.finish(self.now_us, &self.plants)).collect();
         Outcome { frames, data_bytes, parity_bytes, ends }
     }
 }
@@ -247,7 +247,10 @@ impl End {
         timeout.into_iter().chain(self.network.next_us()).min()
     }
 
-    fn finish(mut self, plants: &[Plant]) -> EndOutcome {
+    fn finish(mut self, now_us: u64, plants: &[Plant]) -> EndOutcome {
+        // What came just now and waits for others is told, too.
+        self.receiver.handle_timeout(u64::MAX);
+        self.listen(now_us);
         self.count();
         for &(boot, item) in &self.arrived.due {
             assert!(
