@@ -30,3 +30,24 @@ impl Decoders {
         self.0.first_mut()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use noreturn_wire::Code;
+
+    use super::{DECODERS_MAX, Decoders};
+
+    #[test]
+    fn the_latest_codes_have_decoders_and_no_more() {
+        let mut decoders = Decoders::new();
+        for data in 1..20 {
+            // The first stays in use, so it stays.
+            for data in [1, data] {
+                let decoder = decoders.get(Code::new(data, 2).unwrap()).unwrap();
+                assert_eq!((decoder.geometry().data(), decoder.geometry().parity()), (data, 2));
+            }
+        }
+        let kept = |data: u8| decoders.0.iter().any(|decoder| decoder.geometry().data() == data);
+        assert!(decoders.0.len() == DECODERS_MAX && kept(1) && kept(19) && kept(13) && !kept(12));
+    }
+}

@@ -139,7 +139,9 @@ fn a_full_block_is_complete_without_parity_and_idle_ones_are_given_up() {
     let code = Code::new(CODE.0, CODE.1).expect("there is such a code");
     let class = Class::Telemetry;
     let parity = Body::Parity { class, block: 0, index: 0, data_sent: 2, code };
-    let bodies = [parity, data(1, 0), data(1, 1)];
+    // What contradicts a complete block does not matter any more.
+    let late = Body::Parity { class, block: 1, index: 0, data_sent: 1, code };
+    let bodies = [parity, data(1, 0), data(1, 1), late];
     for (frame, body) in (0..).zip(bodies) {
         let frame = seal(1, frame, body, &[record(0, frame)]);
         assert_eq!(line.receiver.handle_datagram(&frame, line.now_us), Ok(()));
@@ -148,4 +150,14 @@ fn a_full_block_is_complete_without_parity_and_idle_ones_are_given_up() {
     assert_eq!(line.counters().blocks_incomplete, 0);
     line.pass(60_000_000);
     assert_eq!(line.counters().blocks_incomplete, 1);
+}
+
+#[test]
+fn blocks_are_bounded_however_small_they_are() {
+    let mut line = Line::new(ReceiverConfig::default());
+    for block in 0..1025 {
+        let frame = seal(1, block, data(block, 1), &[record(0, block)]);
+        assert_eq!(line.receiver.handle_datagram(&frame, 0), Ok(()));
+        assert_eq!(line.counters().blocks_incomplete, u64::from(block == 1024));
+    }
 }

@@ -114,6 +114,33 @@ fn a_restart_with_the_marks_of_every_step_is_the_same() {
 }
 
 #[test]
+fn what_a_timeout_reports_is_marked() {
+    let mut line = Line::new(ReceiverConfig::default());
+    line.tell(&[record(0, 2)]);
+    assert_eq!(line.receiver.drain_marks().count(), 1);
+    line.pass(HOLD_US);
+    let (diode, boot, lane) = (DIODE, BootId([1; 16]), Lane::Source(SourceId(0)));
+    let frames = Mark::Session { diode, boot, frames_end: 1 };
+    let next = Mark::Next { diode, boot, lane, next: 3 };
+    let missing = Mark::Missing { diode, boot, lane, ranges: [(0, 1)].to_vec() };
+    assert_eq!(line.receiver.drain_marks().collect::<Vec<_>>(), [frames, next, missing]);
+}
+
+#[test]
+fn a_stream_that_is_over_stays_over() {
+    let mut line = Line::new(ReceiverConfig::default());
+    let mut journal = Vec::new();
+    for message in [stream(0, StreamStep::Open("s")), stream(1, StreamStep::Close(0))] {
+        line.tell(&[message]);
+        journal.extend(line.receiver.drain_marks());
+    }
+    let all: Vec<_> = line.receiver.all_marks().collect();
+    assert!(matches!(all[..], [Mark::Session { .. }, Mark::Over { .. }]), "{all:?}");
+    line.restart(journal);
+    assert_eq!(line.receiver.all_marks().collect::<Vec<_>>(), all);
+}
+
+#[test]
 fn marks_are_one_for_each_lane_however_many_frames_came() {
     let mut line = Line::new(ReceiverConfig::default());
     for sequence in 0..100 {
