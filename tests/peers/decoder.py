@@ -1,9 +1,11 @@
-"""A second receiver, written from docs/protocol.md alone: decodes a capture and prints every message.
+"""A second receiver, written from docs/protocol.md alone: decodes a capture and prints what was said in it.
 
-Usage: decoder.py KEY_HEX < CAPTURE; the capture is one UDP payload in hexadecimal a line. Prints one JSON object a
-message, in the order of block and shard, then one a beacon. Slow and plain on purpose; nothing but the standard library.
+Usage: decoder.py KEY_HEX... < CAPTURE; the capture is one UDP payload in hexadecimal a line, in the order of arrival.
+Prints one JSON object each: records (once each, and how they came), names, heads and beacons as they come, then what
+is missing of each source, then streams and files. Slow and plain on purpose; nothing but the standard library.
 """
 
+import functools
 import hashlib
 import hmac
 import json
@@ -11,6 +13,8 @@ import struct
 import sys
 
 HEADER, TAG = 48, 16
+DATA, PARITY, BEACON = range(3)
+HISTORY = 3
 FAULTS = ["connect-timeout", "connect-refused", "disconnected", "reply-timeout", "exception", "short-reply",
           "wrong-reply", "not-a-number"]
 
@@ -112,6 +116,7 @@ def power(base, exponent):
     return result
 
 
+@functools.cache
 def generator(data, parity):
     """All k + m rows of the systematic matrix."""
     vandermonde = [[power(row, column) for column in range(data)] for row in range(data + parity)]
@@ -125,30 +130,34 @@ def generator(data, parity):
     return product
 
 
-def data_shards(block):
-    """Every data shard of a block, with those that were lost, if parity allows."""
-    shards, parity, (data, rows), sent = block["data"], block["parity"], block["code"], block["sent"]
-    if sent is None or len(shards) == sent or len(shards) + len(parity) < sent:
-        return shards
-    width = len(next(iter(parity.values())))
-    matrix = generator(data, rows)
-    known = {index: (struct.pack(">H", len(shard)) + shard).ljust(width, b"\0") for index, shard in shards.items()}
-    known |= {index: bytes(width) for index in range(sent, data)}
-    known |= {data + row: shard for row, shard in parity.items()}
-    used = sorted(known)[:data]
-    inverse = invert([matrix[index] for index in used])
-    full = dict(shards)
-    for index in range(sent):
-        if index not in shards:
-            columns = zip(*(known[row] for row in used))
-            bytes_ = bytearray()
-            for column in columns:
+class Block:
+    """Some of the shards of a block."""
+
+    def __init__(self, code):
+        self.code, self.data, self.parity, self.sent = code, {}, {}, None
+
+    def recover(self):
+        """The data shards that were lost, as soon as parity allows; each once."""
+        (data, rows), sent = self.code, self.sent
+        if sent is None or len(self.data) == sent or len(self.data) + len(self.parity) < sent:
+            return []
+        width = len(next(iter(self.parity.values())))
+        matrix = generator(data, rows)
+        known = {index: (struct.pack(">H", len(shard)) + shard).ljust(width, b"\0") for index, shard in self.data.items()}
+        known |= {index: bytes(width) for index in range(sent, data)}
+        known |= {data + row: shard for row, shard in self.parity.items()}
+        used = sorted(known)[:data]
+        inverse = invert([matrix[index] for index in used])
+        lost = [index for index in range(sent) if index not in self.data]
+        for index in lost:
+            recovered = bytearray()
+            for column in zip(*(known[row] for row in used)):
                 byte = 0
                 for factor, value in zip(inverse[index], column):
                     byte ^= multiply(factor, value)
-                bytes_.append(byte)
-            full[index] = bytes(bytes_[2:2 + struct.unpack(">H", bytes_[:2])[0]])
-    return full
+                recovered.append(byte)
+            self.data[index] = bytes(recovered[2:2 + struct.unpack(">H", recovered[:2])[0]])
+        return [self.data[index] for index in lost]
 
 
 # Messages.
@@ -195,7 +204,27 @@ class Reader:
             return {"kind": "record", **{name: read() for name, read in zip(names, readers)}}
         if kind == 1:
             return {"kind": "announce", "source": self.varint(), "name": self.text(), "unit": self.text()}
-        return {"kind": "heads", "first": self.varint(), "next": [self.varint() for _ in range(self.varint())]}
+        if kind == 2:
+            return {"kind": "heads", "first": self.varint(), "next": [self.varint() for _ in range(self.varint())]}
+        if kind == 3:
+            return {"kind": "stream", "stream": self.varint(), "sequence": self.varint(), **self.stream_step()}
+        return {"kind": "file", "file": self.varint(), **self.file_step()}
+
+    def stream_step(self):
+        step = ("open", "data", "close", "abort", "head")[self.varint()]
+        if step == "open":
+            return {"step": step, "name": self.text()}
+        if step == "data":
+            return {"step": step, "offset": self.varint(), "bytes": self.take(self.varint())}
+        return {"step": step} if step == "head" else {"step": step, "length": self.varint()}
+
+    def file_step(self):
+        step = ("about", "data", "abort")[self.varint()]
+        if step == "about":
+            return {"step": step, "name": self.text(), "length": self.varint(), "sha256": self.take(32).hex()}
+        if step == "data":
+            return {"step": step, "offset": self.varint(), "bytes": self.take(self.varint())}
+        return {"step": step}
 
 
 def beacon(payload):
@@ -207,35 +236,134 @@ def beacon(payload):
     return result | {"counters": [reader.varint() for _ in range(reader.varint())]}
 
 
-def main(key):
-    blocks, beacons, seen = {}, [], set()
+# What a boot has said.
+
+def say(what):
+    print(json.dumps(what))
+
+
+class Session:
+    """One boot of one diode."""
+
+    def __init__(self, key):
+        self.key, self.frames, self.blocks = key, set(), {}
+        self.records, self.heads, self.streams, self.files = {}, {}, {}, {}
+
+    def take_shard(self, kind, class_, place, payload):
+        block, index, sent, *code = place
+        entry = self.blocks.setdefault((class_, block), Block(tuple(code)))
+        if kind == DATA:
+            if index not in entry.data:
+                entry.data[index] = payload
+                self.take_messages(payload, "delayed" if class_ == HISTORY else "direct")
+        else:
+            entry.parity[index], entry.sent = payload, sent
+        for shard in entry.recover():
+            self.take_messages(shard, "delayed" if class_ == HISTORY else "parity")
+
+    def take_messages(self, shard, arrival):
+        reader = Reader(shard)
+        while reader.at < len(shard):
+            message = reader.message()
+            kind = message["kind"]
+            if kind == "record":
+                known = self.records.setdefault(message["source"], set())
+                if message["sequence"] not in known:
+                    known.add(message["sequence"])
+                    say(message | {"arrival": arrival})
+            elif kind == "stream":
+                if message["step"] != "head":
+                    self.streams.setdefault(message["stream"], {})[message["sequence"]] = message
+            elif kind == "file":
+                self.files.setdefault(message["file"], []).append(message)
+            else:
+                say(message)
+            if kind == "heads":
+                for source, head in enumerate(message["next"], message["first"]):
+                    self.heads[source] = max(head, self.heads.get(source, 0))
+
+    def conclude(self):
+        for source in sorted(self.records.keys() | self.heads.keys()):
+            known = self.records.get(source, set())
+            end = max([self.heads.get(source, 0)] + [sequence + 1 for sequence in known])
+            missing = [sequence for sequence in range(end) if sequence not in known]
+            if missing:
+                say({"kind": "missing", "source": source, "sequences": missing})
+        for stream, steps in sorted(self.streams.items()):
+            say({"kind": "stream", "stream": stream, **stream_of(steps)})
+        for file, pieces in sorted(self.files.items()):
+            say({"kind": "file", "file": file, **file_of(pieces)})
+
+
+def stream_of(steps):
+    """A stream up to the first step that is missing."""
+    contents, name, end = b"", None, "missing"
+    for sequence in range(max(steps) + 1):
+        step = steps.get(sequence)
+        if step is None:
+            break
+        if step["step"] == "open":
+            name = step["name"]
+        elif step["step"] == "data":
+            assert step["offset"] == len(contents), "steps in order have bytes in order"
+            contents += step["bytes"]
+        else:
+            assert step["length"] == len(contents), "it ends where its bytes end"
+            end = step["step"]
+    return {"name": name, "end": end, "bytes": contents.hex()}
+
+
+def file_of(pieces):
+    """A file, and whether it is complete and verified; data that came before the first description is left out."""
+    about, contents, seen = None, bytearray(), set()
+    for piece in pieces:
+        if piece["step"] == "about" and about is None:
+            about, contents = piece, bytearray(piece["length"])
+        elif piece["step"] == "data" and about is not None:
+            end = piece["offset"] + len(piece["bytes"])
+            contents[piece["offset"]:end] = piece["bytes"]
+            seen.update(range(piece["offset"], end))
+    if about is None:
+        return {"name": None, "state": "incomplete"}
+    if len(seen) < about["length"]:
+        return {"name": about["name"], "state": "incomplete"}
+    verified = hashlib.sha256(contents).hexdigest() == about["sha256"]
+    return {"name": about["name"], "state": "verified" if verified else "wrong", "bytes": contents.hex()}
+
+
+def is_frame(frame):
+    fits = HEADER + TAG < len(frame) <= 1472
+    return fits and frame[:3] == b"NR\x01" and crc32c(frame[:44]) == struct.unpack(">I", frame[44:48])[0]
+
+
+def main(keys):
+    sessions = {}
     for line in sys.stdin:
         frame = bytes.fromhex(line)
-        header, sealed = frame[:HEADER], frame[HEADER:]
-        if len(frame) <= HEADER + TAG or header[:3] != b"NR\x01" or crc32c(header[:44]) != struct.unpack(">I", header[44:])[0]:
+        if not is_frame(frame):
             continue
-        diode, boot, number, block, index, sent, data, parity = struct.unpack(">I16sQQ4B", header[4:44])
-        if number in seen:
+        header, sealed = frame[:HEADER], frame[HEADER:]
+        diode, boot, number, *place = struct.unpack(">I16sQQ4B", header[4:44])
+        session = sessions.get((diode, boot))
+        if session and number in session.frames:
             continue
         nonce = bytes(4) + struct.pack(">Q", number)
-        payload = open_seal(frame_key(key, boot, diode), nonce, header, sealed)
-        if payload is None:
+        # The first frame of a boot is tried with each key.
+        for key in [session.key] if session else [frame_key(key, boot, diode) for key in keys]:
+            payload = open_seal(key, nonce, header, sealed)
+            if payload is not None:
+                break
+        else:
             continue
-        seen.add(number)
-        kind = header[3] & 15
-        if kind == 2:
-            beacons.append(beacon(payload))
-            continue
-        entry = blocks.setdefault(block, {"data": {}, "parity": {}, "code": (data, parity), "sent": None})
-        entry["data" if kind == 0 else "parity"][index] = payload
-        entry["sent"] = sent if kind == 1 else entry["sent"]
-    for _, block in sorted(blocks.items()):
-        for _, shard in sorted(data_shards(block).items()):
-            reader = Reader(shard)
-            while reader.at < len(shard):
-                print(json.dumps(reader.message()))
-    for entry in beacons:
-        print(json.dumps(entry))
+        session = sessions.setdefault((diode, boot), Session(key))
+        session.frames.add(number)
+        kind, class_ = header[3] & 15, header[3] >> 4
+        if kind == BEACON:
+            say(beacon(payload))
+        else:
+            session.take_shard(kind, class_, place, payload)
+    for _, session in sorted(sessions.items()):
+        session.conclude()
 
 
-main(bytes.fromhex(sys.argv[1]))
+main([bytes.fromhex(key) for key in sys.argv[1:]])

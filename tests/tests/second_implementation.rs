@@ -1,65 +1,150 @@
 //! `docs/protocol.md` is enough to write another receiver: one in Python, written from it, decodes a capture of
-//! the sender's frames, with losses that only parity can mend.
+//! the sender's frames, with losses that only parity can mend, and an outage that only the history can.
 #![allow(clippy::unwrap_used)]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use noreturn_fec::Geometry;
-use noreturn_link::{DiodeKey, Sender, SenderConfig};
+use noreturn_link::{BlockConfig, ClassConfig, DiodeKey, Sender, SenderConfig};
 use noreturn_tests::random::Random;
 use noreturn_tests::repository;
-use noreturn_wire::frame::FRAME_BYTES_MAX;
+use noreturn_wire::crossing::Sending;
+use noreturn_wire::frame::{FRAME_BYTES_MAX, SHARD_BYTES_MAX};
 use noreturn_wire::{
-    Announce, Beacon, Body, BootId, CardModel, Counter, Counters, DiodeId, Fault, Header, Heads, Message,
-    OutsideCard, Quality, Record, SourceId, Value,
+    Announce, Beacon, Body, BootId, Bytes, CardModel, Class, Counter, Counters, DiodeId, Fault, FileId,
+    FilePart, FileStep, Header, Heads, Message, OutsideCard, Quality, Record, SourceId, StreamId, StreamPart,
+    StreamStep, Value,
 };
 use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
 
 const KEY: [u8; 32] = [0x5a; 32];
+/// A key that the receiver has, too, and that has sealed nothing.
+const OTHER_KEY: [u8; 32] = [0xa5; 32];
+const MS: u64 = 1000;
+/// One message is sent every millisecond until here.
+const LIVE_MS: u64 = 400;
+/// When nothing arrives.
+const OUTAGE_MS: std::ops::Range<u64> = 150..220;
+/// The first pass over the history starts when everything else has been said, and is the only one.
+const HISTORY_MS: u64 = 1000;
+const END_MS: u64 = 2 * HISTORY_MS - 1;
+const SOURCES: u64 = 12;
 
-fn sender(seed: u64) -> Sender {
-    let config = SenderConfig {
-        diode: DiodeId(77),
-        geometry: Geometry::new(6, 3).unwrap(),
-        latency_us_max: 20_000,
-        rate_bytes_per_s: 10_000_000,
-        burst_bytes: 1 << 20,
-        copies: 1,
-        queue_bytes_max: 1 << 16,
+fn sender(boot: u64) -> Sender {
+    let blocks = |data, parity| BlockConfig {
+        geometry: Geometry::new(data, parity).unwrap(),
+        parity_min: 2,
+        latency_us_max: 20 * MS,
+        span_us: 40 * MS,
+        blocks_max: 8,
     };
-    Sender::new(&config, BootId(seed.to_be_bytes().repeat(2).try_into().unwrap()), &DiodeKey(KEY))
+    let class = |blocks| ClassConfig { blocks, ..ClassConfig::TELEMETRY };
+    let mut config = SenderConfig::new(DiodeId(77), 10_000_000);
+    config.alarm = class(blocks(4, 4));
+    config.telemetry = class(blocks(6, 3));
+    config.bulk = class(blocks(9, 2));
+    config.history.blocks = blocks(5, 3);
+    config.history.interval_us = HISTORY_MS * MS;
+    Sender::new(&config, BootId(boot.to_be_bytes().repeat(2).try_into().unwrap()), &DiodeKey(KEY))
 }
 
-/// The message, and what a decoder should say of it.
-fn message(number: u64, random: &mut Random) -> (Message<'static>, Json) {
-    let source = SourceId(random.below(400) as u32);
-    if number % 10 == 9 {
-        let announce = Message::Announce(Announce { source, name: "plc-1/tank/level", unit: "m" });
-        return (
-            announce,
-            json!({"kind": "announce", "source": source.0, "name": "plc-1/tank/level", "unit": "m"}),
-        );
-    }
-    if number % 10 == 4 {
-        let next = [number, 300, 0];
-        let heads = Message::Heads(Heads { first: source, next: next.into_iter().collect() });
-        return (heads, json!({"kind": "heads", "first": source.0, "next": next}));
-    }
+/// Something that is said, and what the decoder should say of it, if it says it at all.
+struct Said {
+    class: Class,
+    message: Vec<u8>,
+    kept: bool,
+    json: Option<Json>,
+}
+
+fn said(class: Class, message: &Message<'_>, json: Option<Json>) -> Said {
+    let bytes = message.encode(&mut [0; SHARD_BYTES_MAX]).unwrap().to_vec();
+    Said { class, message: bytes, kept: message.is_kept(), json }
+}
+
+fn record(number: u64, sequence: u64, random: &mut Random) -> Said {
     let bits = random.draw();
     let (value, value_json) = match number % 5 {
         0 => (Value::Bool(bits & 1 == 1), json!(bits & 1 == 1)),
         1 => (Value::I64(bits as i64), json!(bits as i64)),
         2 => (Value::U64(bits), json!(bits)),
+        3 => (Value::None, Json::Null),
         _ => (Value::F64(bits as i32 as f64 / 1000.0), json!(bits as i32 as f64 / 1000.0)),
     };
     let bad = number.is_multiple_of(7);
     let quality = if bad { Quality::Bad(Fault::Exception(2)) } else { Quality::Good };
-    let record =
-        Record { source, sequence: number, acquired_us: 1_700_000_000_000_000 + number, quality, value };
-    let said = json!({"kind": "record", "source": source.0, "sequence": number, "acquired_us": record.acquired_us,
+    let (source, acquired_us) = (number % SOURCES, 1_700_000_000_000_000 + number);
+    let record = Record { source: SourceId(source as u32), sequence, acquired_us, quality, value };
+    let class = [Class::Alarm, Class::Telemetry, Class::Telemetry, Class::Bulk][number as usize % 4];
+    let json = json!({"kind": "record", "source": source, "sequence": sequence, "acquired_us": acquired_us,
         "quality": if bad { "exception-2" } else { "good" }, "value": value_json});
-    (Message::Record(record), said)
+    said(class, &Message::Record(record), Some(json))
+}
+
+/// Contents of the stream and the file.
+fn contents(random: &mut Random) -> Vec<u8> {
+    (0..6000).map(|_| random.draw() as u8).collect()
+}
+
+/// The steps of a stream, in order.
+fn stream(contents: &[u8]) -> Vec<Said> {
+    let data = contents
+        .chunks(300)
+        .enumerate()
+        .map(|(at, bytes)| StreamStep::Data { offset: at as u64 * 300, bytes: Bytes(bytes) });
+    let last = StreamStep::Close(contents.len() as u64);
+    let steps = [StreamStep::Open("plc:502")].into_iter().chain(data).chain([last]);
+    let parts = steps.enumerate().map(|(sequence, step)| (sequence as u64, step));
+    let head = (22, StreamStep::Head);
+    let parts =
+        parts.chain([head]).map(|(sequence, step)| StreamPart { stream: StreamId(5), sequence, step });
+    parts.map(|part| said(Class::Bulk, &Message::Stream(part), None)).collect()
+}
+
+/// The pieces of a file; its description comes first, and again.
+fn file(contents: &[u8]) -> Vec<Said> {
+    let (length, sha256) = (contents.len() as u64, Sha256::digest(contents).into());
+    let about = FileStep::About { name: "trend.csv", length, sha256 };
+    let mut steps = vec![about];
+    for (at, bytes) in contents.chunks(400).enumerate() {
+        steps.push(FileStep::Data { offset: at as u64 * 400, bytes: Bytes(bytes) });
+    }
+    steps.push(about);
+    let message = |step| said(Class::Bulk, &Message::File(FilePart { file: FileId(3), step }), None);
+    steps.into_iter().map(message).collect()
+}
+
+/// Everything that is said, in order.
+fn script(random: &mut Random) -> Vec<Said> {
+    let contents = contents(random);
+    let (mut stream, mut file) = (stream(&contents).into_iter(), file(&contents).into_iter());
+    let mut next = [0; SOURCES as usize];
+    let mut script: Vec<Said> = (0..LIVE_MS)
+        .map(|number| match number % 20 {
+            4 => {
+                let announce = Announce { source: SourceId(number as u32), name: "plc-1/level", unit: "m" };
+                let json = json!({"kind": "announce", "source": number, "name": "plc-1/level", "unit": "m"});
+                said(Class::Telemetry, &Message::Announce(announce), Some(json))
+            }
+            9 | 14 => stream.next().unwrap_or_else(|| heads(&next)),
+            6 | 16 => file.next().unwrap_or_else(|| heads(&next)),
+            _ => {
+                let sequence = &mut next[(number % SOURCES) as usize];
+                *sequence += 1;
+                record(number, *sequence - 1, random)
+            }
+        })
+        .collect();
+    assert!(stream.len() + file.len() == 0, "there is no time for all of the stream and the file");
+    script.push(heads(&next));
+    script
+}
+
+fn heads(next: &[u64]) -> Said {
+    let message = Message::Heads(Heads { first: SourceId(0), next: next.iter().copied().collect() });
+    said(Class::Telemetry, &message, Some(json!({"kind": "heads", "first": 0, "next": next})))
 }
 
 fn beacon() -> Beacon {
@@ -74,71 +159,201 @@ fn beacon() -> Beacon {
     Beacon { image_sha256: [1; 32], config_sha256: [2; 32], uptime_us: 99, clock_us: 300, outside, counters }
 }
 
+/// A frame, when it was sent, and what is in it, if it is a data frame of something said just then.
+struct Sent {
+    bytes: Vec<u8>,
+    body: Body,
+    now_ms: u64,
+    said: Option<usize>,
+}
+
+/// Frames of everything that is said, and of one pass over the history.
+fn capture(script: &[Said]) -> Vec<Sent> {
+    let mut sender = sender(4711);
+    let mut buffer = [0; FRAME_BYTES_MAX];
+    let mut frames = Vec::new();
+    for now_ms in 0..END_MS {
+        let place = now_ms as usize;
+        if let Some(said) = script.get(place) {
+            sender.push(Sending { class: said.class, kept: said.kept }, &said.message).unwrap();
+        }
+        if now_ms == 100 {
+            sender.set_beacon(&beacon());
+        }
+        while let Some(length) = sender.poll_transmit(now_ms * MS, &mut buffer) {
+            let body = Header::parse(&buffer[..length]).unwrap().0.body;
+            let is_live = matches!(body, Body::Data { class, .. } if class != Class::History);
+            let said = is_live.then_some(place);
+            frames.push(Sent { bytes: buffer[..length].to_vec(), body, now_ms, said });
+        }
+    }
+    let told: Vec<usize> = frames.iter().filter_map(|frame| frame.said).collect();
+    assert_eq!(
+        told,
+        (0..script.len()).collect::<Vec<_>>(),
+        "everything leaves at once, in a frame of its own"
+    );
+    assert_eq!(sender.counters().get(Counter::LinkHistoryPasses), 1);
+    frames
+}
+
+/// Whether a frame is lost: one data frame of each block, also of the history, and all in the outage.
+fn is_lost(frame: &Sent) -> bool {
+    let chosen = match frame.body {
+        Body::Data { block, index, .. } => u64::from(index) == block % 3,
+        Body::Parity { .. } | Body::Beacon => false,
+    };
+    chosen || OUTAGE_MS.contains(&frame.now_ms)
+}
+
+/// The second parity frame of each block is damaged.
+fn is_damaged(frame: &Sent) -> bool {
+    matches!(frame.body, Body::Parity { index: 1, .. })
+}
+
+/// The block of a frame: class and number.
+fn block(body: Body) -> Option<(Class, u64)> {
+    match body {
+        Body::Data { class, block, .. } | Body::Parity { class, block, .. } => Some((class, block)),
+        Body::Beacon => None,
+    }
+}
+
+/// Blocks whose lost data frames are no more than their parity frames that arrived whole.
+fn mended(frames: &[Sent]) -> BTreeSet<(Class, u64)> {
+    let mut spare: BTreeMap<(Class, u64), i64> = BTreeMap::new();
+    for frame in frames {
+        let Some(id) = block(frame.body) else { continue };
+        let spare = spare.entry(id).or_default();
+        match frame.body {
+            Body::Data { .. } => *spare -= i64::from(is_lost(frame)),
+            _ => *spare += i64::from(!is_lost(frame) && !is_damaged(frame)),
+        }
+    }
+    spare.into_iter().filter(|&(_, spare)| spare >= 0).map(|(id, _)| id).collect()
+}
+
+/// What the decoder should say of records, names and heads, in any order; how each record came, and how many each way.
+fn expected(script: &[Said], frames: &[Sent]) -> (BTreeSet<String>, BTreeMap<&'static str, usize>) {
+    let mended = mended(frames);
+    let (mut lines, mut counts) = (BTreeSet::new(), BTreeMap::new());
+    for frame in frames {
+        let Some(said) = frame.said.and_then(|place| script.get(place)) else { continue };
+        let Some(mut json) = said.json.clone() else { continue };
+        let arrival = match is_lost(frame) {
+            false => "direct",
+            true if block(frame.body).is_some_and(|id| mended.contains(&id)) => "parity",
+            true => "delayed",
+        };
+        if said.kept {
+            json["arrival"] = json!(arrival);
+            *counts.entry(arrival).or_default() += 1;
+        }
+        if said.kept || arrival != "delayed" {
+            lines.insert(json.to_string());
+        }
+    }
+    (lines, counts)
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Frames of everything, and what was in them.
-fn capture(random: &mut Random) -> (Vec<Vec<u8>>, Vec<Json>) {
-    let mut sender = sender(random.draw());
-    let (mut frames, mut said) = (Vec::new(), Vec::new());
-    let mut buffer = [0; FRAME_BYTES_MAX];
-    for number in 0..300 {
-        let (message, json) = message(number, random);
-        sender.push(message.encode(&mut [0; 512]).unwrap()).unwrap();
-        said.push(json);
-        if number == 150 {
-            sender.set_beacon(&beacon());
-        }
-        // Sometimes the deadline closes a block early.
-        let now_us = number * random.below(2) * 100 + number * 4_000;
-        while let Some(length) = sender.poll_transmit(now_us, &mut buffer) {
-            frames.push(buffer[..length].to_vec());
-        }
+/// What arrives of the frames, one a line: with two of them twice, and one forged in the name of each.
+fn arrived(frames: &[Sent]) -> String {
+    let mut lines = Vec::new();
+    for (place, frame) in frames.iter().enumerate().filter(|(_, frame)| !is_lost(frame)) {
+        let mut forged = frame.bytes.clone();
+        *forged.last_mut().unwrap() ^= 1;
+        let copies = [&forged, &frame.bytes, &frame.bytes];
+        let arriving = match (is_damaged(frame), place % 40) {
+            (true, _) => &copies[..1],
+            (false, 0) => &copies[..],
+            (false, _) => &copies[1..2],
+        };
+        lines.extend(arriving.iter().map(|bytes| hex(bytes) + "\n"));
     }
-    while let Some(length) = sender.poll_transmit(10_000_000, &mut buffer) {
-        frames.push(buffer[..length].to_vec());
-    }
-    (frames, said)
+    lines.concat()
 }
 
-/// Loses one data frame of every block, and damages a parity frame where two are left.
-fn disturb(frames: &mut Vec<Vec<u8>>) -> usize {
-    let before = frames.len();
-    frames.retain(|frame| !matches!(Header::parse(frame).unwrap().0.body, Body::Data { block, index, .. } if u64::from(index) == block % 3));
-    for frame in frames.iter_mut() {
-        if let Body::Parity { index: 1, .. } = Header::parse(frame).unwrap().0.body {
-            *frame.last_mut().unwrap() ^= 1;
-        }
-    }
-    before - frames.len()
+/// What the decoder says of a capture.
+fn decode(capture: &str) -> Vec<Json> {
+    let mut child = Command::new("python3")
+        .arg(repository::root().join("tests/peers/decoder.py"))
+        .args([hex(&OTHER_KEY), hex(&KEY)])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 runs");
+    child.stdin.take().unwrap().write_all(capture.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Takes what is of one of `kinds` out of what was decoded.
+fn take(decoded: &mut Vec<Json>, kinds: &[&str]) -> Vec<Json> {
+    decoded.extract_if(.., |json| kinds.iter().any(|kind| json["kind"] == *kind)).collect()
 }
 
 #[test]
 fn a_decoder_written_from_the_document_reads_what_the_sender_sent() {
     let mut random = Random(42);
-    let (mut frames, said) = capture(&mut random);
-    let lost = disturb(&mut frames);
-    assert!(lost > 20, "only {lost} frames lost");
-    let decoder = repository::root().join("tests/peers/decoder.py");
-    let mut child = Command::new("python3")
-        .arg(decoder)
-        .arg(hex(&KEY))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python3 runs");
-    let text: String = frames.iter().map(|frame| hex(frame) + "\n").collect();
-    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let mut decoded: Vec<Json> = String::from_utf8(output.stdout)
-        .unwrap()
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
+    let contents = contents(&mut Random(42));
+    let script = script(&mut random);
+    let frames = capture(&script);
+    let (expected, counts) = expected(&script, &frames);
+    assert!(counts.len() == 3 && counts.values().all(|&count| count > 20), "too easy: {counts:?}");
+
+    let mut decoded = decode(&arrived(&frames));
+    let beacons = take(&mut decoded, &["beacon"]);
+    assert_eq!((beacons.len(), &beacons[0]["counters"][15]), (1, &json!(12_345)), "{beacons:?}");
+    assert_eq!(beacons[0]["image_sha256"], hex(&[1; 32]));
+    let objects = take(&mut decoded, &["stream", "file"]);
+    assert_eq!(
+        objects,
+        [
+            json!({"kind": "stream", "stream": 5, "name": "plc:502", "end": "close", "bytes": hex(&contents)}),
+            json!({"kind": "file", "file": 3, "name": "trend.csv", "state": "verified", "bytes": hex(&contents)}),
+        ]
+    );
+    let lines: Vec<String> = decoded.iter().map(ToString::to_string).collect();
+    let repeated = lines.len() - lines.iter().collect::<BTreeSet<_>>().len();
+    let heads = lines.iter().filter(|line| line.contains("\"heads\"")).count();
+    assert!(repeated < heads, "records are said once");
+    assert_eq!(lines.into_iter().collect::<BTreeSet<_>>(), expected);
+}
+
+#[test]
+fn without_the_history_the_decoder_says_what_is_missing() {
+    let script = script(&mut Random(43));
+    let frames: Vec<Sent> = capture(&script)
+        .into_iter()
+        .filter(|frame| !matches!(block(frame.body), Some((Class::History, _))))
         .collect();
-    let last = decoded.pop().unwrap();
-    assert_eq!((&last["kind"], &last["counters"][15]), (&json!("beacon"), &json!(12_345)), "{last}");
-    assert_eq!(last["image_sha256"], hex(&[1; 32]));
-    assert_eq!(decoded, said);
+    let (expected, counts) = expected(&script, &frames);
+    let delayed: BTreeSet<(u64, u64)> = expected
+        .iter()
+        .map(|line| serde_json::from_str::<Json>(line).unwrap())
+        .filter(|json| json["arrival"] == "delayed")
+        .map(|json| (json["source"].as_u64().unwrap(), json["sequence"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(Some(&delayed.len()), counts.get("delayed"));
+
+    let mut decoded = decode(&arrived(&frames));
+    let missing: BTreeSet<(u64, u64)> = take(&mut decoded, &["missing"])
+        .iter()
+        .flat_map(|json| {
+            let sequences = json["sequences"].as_array().unwrap().iter();
+            sequences.map(|sequence| (json["source"].as_u64().unwrap(), sequence.as_u64().unwrap()))
+        })
+        .collect();
+    assert_eq!(missing, delayed);
+    let states: Vec<Json> = take(&mut decoded, &["stream", "file"])
+        .iter()
+        .map(|json| json.get("state").or(json.get("end")).unwrap().clone())
+        .collect();
+    assert_eq!(states, [json!("missing"), json!("incomplete")]);
 }
