@@ -8,7 +8,7 @@ mod secret;
 mod tests;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ use document::{Document, Spot};
 pub struct Config {
     /// Where frames arrive.
     pub listen: SocketAddr,
+    /// Groups that are joined there.
+    pub multicast: Multicast,
     /// Where it is remembered what was received; `None` forgets it at the end.
     pub state_directory: Option<PathBuf>,
     /// Diodes that are listened to; at least one.
@@ -34,6 +36,21 @@ pub struct Config {
     pub limits: Limits,
     /// What is not wrong but should be known, such as key files that others can read.
     pub warnings: Vec<String>,
+}
+
+/// IPv4 groups to join.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Multicast {
+    /// The groups; usually none.
+    pub groups: Vec<Ipv4Addr>,
+    /// Address of the interface that they are joined on; unspecified leaves the choice to the routing table.
+    pub interface: Ipv4Addr,
+}
+
+impl Default for Multicast {
+    fn default() -> Self {
+        Self { groups: Vec::new(), interface: Ipv4Addr::UNSPECIFIED }
+    }
 }
 
 /// One diode.

@@ -46,7 +46,7 @@ pub async fn run(config: Config, options: Options) -> anyhow::Result<()> {
     let requests = listen_for_signals()?;
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let state = config.state_directory.as_deref().map(Durable::open).transpose()?;
-    let socket = socket::bind(config.listen, config.limits.receive_buffer_bytes)?;
+    let socket = socket::bind(config.listen, &config.multicast, config.limits.receive_buffer_bytes)?;
     let status = Status {
         listen: socket.local_addr()?.to_string(),
         started_unix_us: rfc3339::now_unix_us(),

@@ -1,18 +1,20 @@
 //! The UDP socket, with as much receive buffer as the kernel gives.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket as StdUdpSocket};
 
 use anyhow::Context;
 use rustix::net::sockopt;
 use tokio::net::UdpSocket;
 
-/// Binds the socket and asks for `buffer_bytes` of receive buffer; less is a warning, not an error.
+use crate::config::Multicast;
+
+/// Binds the socket, joins the groups, and asks for `buffer_bytes` of receive buffer; less is a warning, not an error.
 ///
 /// # Errors
-/// The address cannot be bound.
-pub fn bind(address: SocketAddr, buffer_bytes: usize) -> anyhow::Result<UdpSocket> {
-    let socket =
-        std::net::UdpSocket::bind(address).with_context(|| format!("listen: cannot bind {address}"))?;
+/// The address cannot be bound, or a group cannot be joined.
+pub fn bind(address: SocketAddr, multicast: &Multicast, buffer_bytes: usize) -> anyhow::Result<UdpSocket> {
+    let socket = StdUdpSocket::bind(address).with_context(|| format!("listen: cannot bind {address}"))?;
+    join(&socket, multicast)?;
     // The first needs CAP_NET_ADMIN, the second is cut to net.core.rmem_max.
     let _ = sockopt::set_socket_recv_buffer_size_force(&socket, buffer_bytes)
         .or_else(|_| sockopt::set_socket_recv_buffer_size(&socket, buffer_bytes));
@@ -28,4 +30,16 @@ pub fn bind(address: SocketAddr, buffer_bytes: usize) -> anyhow::Result<UdpSocke
     }
     socket.set_nonblocking(true)?;
     Ok(UdpSocket::from_std(socket)?)
+}
+
+fn join(socket: &StdUdpSocket, multicast: &Multicast) -> anyhow::Result<()> {
+    for group in &multicast.groups {
+        let interface = multicast.interface;
+        socket.join_multicast_v4(group, &interface).with_context(|| {
+            format!(
+                "multicast: cannot join {group} on interface {interface}: set multicast_interface to an address of this machine"
+            )
+        })?;
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! The file as it is written, and the step from there to a checked [`Config`].
 
 mod keys;
+mod multicast;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -24,6 +25,8 @@ pub(super) struct Spot {
 #[serde(deny_unknown_fields)]
 pub(super) struct Document {
     listen: Spanned<String>,
+    multicast: Option<Spanned<Vec<Spanned<String>>>>,
+    multicast_interface: Option<Spanned<String>>,
     state_directory: Option<Spanned<String>>,
     #[serde(default)]
     diode: Vec<DiodeTable>,
@@ -100,6 +103,7 @@ impl Document {
                 format!("listen: \"{found}\" is not an address and port such as \"0.0.0.0:4100\""),
             )
         })?;
+        let multicast = multicast::check((&self.listen, listen), self.multicast, self.multicast_interface)?;
         let diodes = check_diodes(self.diode, folder, &mut warnings)?;
         let json_lines = self.json_lines.map(|table| table.check(folder)).transpose()?;
         let mqtt = self.mqtt.map(|table| table.check(folder, &mut warnings)).transpose()?;
@@ -117,6 +121,7 @@ impl Document {
         }
         Ok(Config {
             listen,
+            multicast,
             state_directory,
             diodes,
             json_lines,

@@ -86,6 +86,34 @@ fn keys_take_over_from_each_other_by_time() {
 }
 
 #[test]
+fn groups_are_joined_where_they_can_be_heard() {
+    let folder = Folder::new();
+    assert_eq!(folder.parse(DIODE).unwrap().multicast, Multicast::default());
+    let with = |lines: &str| format!("{lines}\n{DIODE}");
+    let multicast = folder
+        .parse(&with("multicast = [\"239.1.2.3\", \"239.1.2.4\"]\nmulticast_interface = \"192.168.7.1\""))
+        .unwrap()
+        .multicast;
+    assert_eq!(multicast.groups, ["239.1.2.3", "239.1.2.4"].map(|group| group.parse::<Ipv4Addr>().unwrap()));
+    assert_eq!(multicast.interface, Ipv4Addr::new(192, 168, 7, 1));
+    let group = with("multicast = [\"239.1.2.3\"]");
+    assert!(folder.parse(&group.replace("0.0.0.0", "239.1.2.3")).is_ok());
+    folder.refuses(
+        &group.replace("0.0.0.0", "192.168.7.1"),
+        ":2:10: listen: at 192.168.7.1:4100 nothing that is sent to a group arrives",
+    );
+    folder
+        .refuses(&with("multicast = [\"10.0.0.1\"]"), ":1:14: multicast: \"10.0.0.1\" is not an IPv4 group");
+    folder.refuses(&with("multicast = [\"ff02::1\"]"), "is not an IPv4 group");
+    folder.refuses(&with("multicast = []"), "multicast: found 0 groups, expected 1 to 20");
+    folder.refuses(&with("multicast_interface = \"127.0.0.1\""), "needs multicast beside it");
+    folder.refuses(
+        &with("multicast = [\"239.1.2.3\"]\nmulticast_interface = \"eth0\""),
+        "multicast_interface: \"eth0\" is not an IPv4 address",
+    );
+}
+
+#[test]
 fn every_key_is_read() {
     let folder = Folder::new();
     let digest = "Ab".repeat(32);
