@@ -161,7 +161,7 @@ impl Sender {
         if !self.link_up || !self.pacer.allows(now_us) {
             return None;
         }
-        let (body, length) = self.next_payload(now_us, &mut buffer[HEADER_BYTES..])?;
+        let (body, length) = self.next_payload(now_us, buffer)?;
         let header = Header { diode: self.diode, boot: self.boot, frame: self.frame, body }.emit();
         let end = HEADER_BYTES + length;
         let tag = self.key.seal(self.frame, &header, &mut buffer[HEADER_BYTES..end]);
@@ -184,10 +184,11 @@ impl Sender {
         due.map(|due| due.max(self.pacer.ready_us()))
     }
 
-    /// Writes the next payload: the beacon first, then what the class has whose turn it is.
-    fn next_payload(&mut self, now_us: u64, payload: &mut [u8]) -> Option<(Body, usize)> {
+    /// Writes the next payload behind the place of the header: the beacon first, then what the class has whose turn
+    /// it is.
+    fn next_payload(&mut self, now_us: u64, buffer: &mut [u8; FRAME_BYTES_MAX]) -> Option<(Body, usize)> {
         if let Some((bytes, length)) = self.beacon.take() {
-            payload[..length].copy_from_slice(&bytes[..length]);
+            buffer[HEADER_BYTES..HEADER_BYTES + length].copy_from_slice(&bytes[..length]);
             return Some((Body::Beacon, length));
         }
         let has_data = [
@@ -203,9 +204,9 @@ impl Sender {
         let mut ready = core::array::from_fn(|flow| has_data[flow] || has_parity[flow]);
         while let Some(flow) = self.share.next(ready) {
             let next = if has_parity[flow] {
-                self.interleavers[flow].next_parity(now_us, has_data[flow], payload)
+                self.interleavers[flow].next_parity(now_us, &mut buffer[HEADER_BYTES..])
             } else {
-                self.next_data(flow, now_us, payload)
+                self.next_data(flow, now_us, buffer)
             };
             if next.is_some() {
                 return next;
@@ -216,9 +217,14 @@ impl Sender {
         None
     }
 
-    fn next_data(&mut self, flow: usize, now_us: u64, payload: &mut [u8]) -> Option<(Body, usize)> {
-        // The shard is laid out as the code sees it, length first; the length stays off the wire.
-        let mut shard = [0; SHARD_LENGTH_BYTES + SHARD_BYTES_MAX];
+    fn next_data(
+        &mut self,
+        flow: usize,
+        now_us: u64,
+        buffer: &mut [u8; FRAME_BYTES_MAX],
+    ) -> Option<(Body, usize)> {
+        // The shard is laid out as the code sees it, length first; the header overwrites the length.
+        let shard = &mut buffer[HEADER_BYTES - SHARD_LENGTH_BYTES..HEADER_BYTES + SHARD_BYTES_MAX];
         let room = &mut shard[SHARD_LENGTH_BYTES..];
         let (length, messages) = match self.queues.get_mut(flow) {
             Some(queue) => queue.fill(room),
@@ -229,7 +235,6 @@ impl Sender {
         }
         shard[..SHARD_LENGTH_BYTES].copy_from_slice(&length_prefix(length));
         let body = self.interleavers[flow].add(now_us, &shard[..SHARD_LENGTH_BYTES + length])?;
-        payload[..length].copy_from_slice(&shard[SHARD_LENGTH_BYTES..SHARD_LENGTH_BYTES + length]);
         if flow != HISTORY {
             self.counters.add(Counter::LinkMessages, messages);
         }

@@ -234,6 +234,27 @@ fn too_few_blocks_for_the_span_shorten_the_spread_and_lose_nothing() {
     assert_eq!(sender.poll_at(), None, "nothing is left");
 }
 
+#[test]
+fn a_class_too_busy_for_its_span_still_takes_turns_between_all_its_blocks() {
+    let mut config = config(12_500_000);
+    config.bulk.blocks.geometry = Geometry::new(10, 4).unwrap();
+    config.bulk.blocks.blocks_max = 8;
+    let mut sender = sender(&config);
+    let seen = watch(&mut sender, 0..2 * S, |sender, _| fill(sender, &[Class::Bulk]));
+    let block = |seen: &Seen| match seen.body {
+        Body::Data { block, .. } | Body::Parity { block, .. } => block,
+        Body::Beacon => u64::MAX,
+    };
+    let steady: Vec<u64> = seen.iter().filter(|seen| seen.now_us > S / 2).map(block).collect();
+    assert!(steady.len() > 10_000, "{} frames", steady.len());
+    // Eight blocks with four parity shards each can bear 32 frames in a row at best.
+    for burst in steady.windows(28) {
+        let mut hits: BTreeMap<u64, u32> = BTreeMap::new();
+        burst.iter().for_each(|block| *hits.entry(*block).or_default() += 1);
+        assert!(hits.values().all(|&hits| hits <= 4), "{hits:?}");
+    }
+}
+
 /// Messages that fill a shard alone and tell their number by their length.
 const FIRST_BYTES: usize = 704;
 

@@ -1,7 +1,8 @@
 //! The blocks of one class: spreads the shards of each over time, so that a burst of losses takes few of any.
 //!
 //! A block takes a shard every `span / shards` at most. How many blocks that makes at once follows from how much was
-//! sent lately: a quiet class has one, which closes soon, and a busy one takes turns between dozens.
+//! sent lately: a quiet class has one, which closes soon, and a busy one takes turns between dozens. One that is too
+//! busy for its blocks has them all, spread over as much time as that gives.
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -27,6 +28,10 @@ pub(super) struct Interleaver {
     /// Blocks opened so far.
     blocks: u64,
     recent: Recent,
+    /// Data shards taken so far.
+    turns: u64,
+    /// When the first of `closed` gives parity.
+    parity_us: u64,
     /// Nothing is due before this; it may be too early, never too late.
     quiet_until_us: u64,
 }
@@ -46,6 +51,8 @@ impl Interleaver {
             lanes,
             blocks: 0,
             recent: Recent::new(config.span_us),
+            turns: 0,
+            parity_us: u64::MAX,
             quiet_until_us: u64::MAX,
         }
     }
@@ -66,19 +73,16 @@ impl Interleaver {
             self.close_due(now_us);
             self.quiet_until_us = self.earliest_us();
         }
-        self.next_closed(now_us, wants_data).is_some()
+        let is_full = wants_data && self.open.is_empty() && self.free.is_empty();
+        is_full || self.parity_us <= now_us
     }
 
     /// The next parity shard, if [`Interleaver::has_parity`].
-    pub(super) fn next_parity(
-        &mut self,
-        now_us: u64,
-        wants_data: bool,
-        payload: &mut [u8],
-    ) -> Option<(Body, usize)> {
-        let place = self.next_closed(now_us, wants_data)?;
+    pub(super) fn next_parity(&mut self, now_us: u64, payload: &mut [u8]) -> Option<(Body, usize)> {
+        let next_us = now_us.saturating_add(self.spacing_us(now_us));
+        let place = self.first_closed()?;
         let lane = self.lanes.get_mut(*self.closed.get(place)?)?;
-        let (index, length) = lane.parity(now_us, payload)?;
+        let (index, length) = lane.parity(next_us, payload)?;
         let body = Body::Parity {
             class: self.class,
             block: lane.number(),
@@ -89,7 +93,7 @@ impl Interleaver {
         if lane.is_over() {
             self.free.push(self.closed.swap_remove(place));
         }
-        self.quiet_until_us = self.earliest_us();
+        self.parity_us = self.first_closed().map_or(u64::MAX, |place| self.parity_us(place));
         Some((body, length))
     }
 
@@ -98,19 +102,21 @@ impl Interleaver {
         self.recent.count(now_us);
         let place = self.place(now_us)?;
         let lane = self.lanes.get_mut(*self.open.get(place)?)?;
-        let index = lane.add(now_us, shard);
+        let index = lane.add(now_us, self.turns, shard);
+        self.turns += 1;
         let body = Body::Data { class: self.class, block: lane.number(), index, code: self.code };
-        self.quiet_until_us = self.quiet_until_us.min(self.closes_us(*self.open.get(place)?));
         if index + 1 == self.config.geometry.data() {
-            self.close(place);
+            self.close(now_us, place);
+        } else {
+            self.quiet_until_us = self.quiet_until_us.min(self.closes_us(*self.open.get(place)?));
         }
         Some(body)
     }
 
     /// Where in `open` the next shard belongs: the block of those in use that waited longest, or a new one.
     fn place(&mut self, now_us: u64) -> Option<usize> {
-        let wanted = (self.recent.frames(now_us) / self.config.shards()).max(1);
-        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX).min(self.lanes.len());
+        let wanted = (self.spread_frames(now_us) / self.config.shards()).max(1);
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
         if self.open.len() < wanted
             && let Some(free) = self.free.pop()
         {
@@ -120,44 +126,61 @@ impl Interleaver {
             return Some(self.open.len() - 1);
         }
         let in_use = self.open.iter().take(wanted).enumerate();
-        let oldest = in_use.min_by_key(|&(_, &lane)| self.lanes.get(lane).map(Lane::last_us));
+        let oldest = in_use.min_by_key(|&(_, &lane)| self.lanes.get(lane).map(Lane::turn));
         oldest.map(|(place, _)| place)
     }
 
-    /// Where in `closed` the block is that gives parity now; before its time if data has no place otherwise.
-    fn next_closed(&self, now_us: u64, wants_data: bool) -> Option<usize> {
-        let at = |&lane: &usize| self.parity_us(lane);
-        let (place, lane) = self.closed.iter().enumerate().min_by_key(|(_, lane)| at(lane))?;
-        let is_full = wants_data && self.open.is_empty() && self.free.is_empty();
-        (is_full || at(lane) <= now_us).then_some(place)
+    /// Data shards of a span, as many as all blocks together can take.
+    fn spread_frames(&mut self, now_us: u64) -> u64 {
+        let most = self.lanes.len() as u64 * u64::from(self.config.geometry.data());
+        self.recent.frames(now_us).min(most)
+    }
+
+    /// Time from one shard of a block to the next: less when there is more to send than blocks to spread it over.
+    fn spacing_us(&mut self, now_us: u64) -> u64 {
+        let (frames, spread) = (self.recent.frames(now_us), self.spread_frames(now_us));
+        self.config.spacing_us() * spread.max(1) / frames.max(1)
+    }
+
+    /// Where in `closed` the block is that gives parity next.
+    fn first_closed(&self) -> Option<usize> {
+        (0..self.closed.len()).min_by_key(|&place| self.parity_us(place))
+    }
+
+    /// When the block at `place` of `closed` gives its next parity shard.
+    fn parity_us(&self, place: usize) -> u64 {
+        let lane = self.closed.get(place).and_then(|&lane| self.lanes.get(lane));
+        lane.map_or(u64::MAX, Lane::parity_us)
     }
 
     fn close_due(&mut self, now_us: u64) {
         let mut place = 0;
         while let Some(&lane) = self.open.get(place) {
             if self.closes_us(lane) <= now_us {
-                self.close(place);
+                self.close(now_us, place);
             } else {
                 place += 1;
             }
         }
     }
 
-    fn close(&mut self, place: usize) {
+    fn close(&mut self, now_us: u64, place: usize) {
+        let spacing_us = self.spacing_us(now_us);
         let Some(index) = self.open.remove(place) else { return };
         let Some(lane) = self.lanes.get_mut(index) else { return };
-        lane.close(self.config.parity_for(lane.added()));
+        lane.close(self.config.parity_for(lane.added()), spacing_us);
         if lane.is_over() {
             self.free.push(index);
         } else {
             self.closed.push(index);
-            self.quiet_until_us = self.quiet_until_us.min(self.parity_us(index));
+            self.parity_us = self.parity_us.min(lane.parity_us());
+            self.quiet_until_us = self.quiet_until_us.min(self.parity_us);
         }
     }
 
     fn earliest_us(&self) -> u64 {
         let closes = self.open.iter().map(|&lane| self.closes_us(lane));
-        closes.chain(self.closed.iter().map(|&lane| self.parity_us(lane))).min().unwrap_or(u64::MAX)
+        closes.fold(self.parity_us, u64::min)
     }
 
     /// When an open block must close.
@@ -166,11 +189,6 @@ impl Interleaver {
             let quiet_us = lane.last_us().saturating_add(self.config.latency_us_max);
             quiet_us.min(lane.opened_us().saturating_add(self.config.data_span_us()))
         })
-    }
-
-    /// When a closed block should give its next parity shard.
-    fn parity_us(&self, lane: usize) -> u64 {
-        self.lanes.get(lane).map_or(u64::MAX, |lane| lane.last_us().saturating_add(self.config.spacing_us()))
     }
 }
 
