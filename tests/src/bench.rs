@@ -2,13 +2,23 @@
 
 mod block;
 mod boot;
+mod bulk;
 mod fec;
 mod instructions;
+mod latency;
 mod link;
 mod matrix;
 mod timer;
+mod udp;
+
+pub use bulk::run_end;
 
 use anyhow::Result;
+use noreturn_link::DiodeKey;
+use noreturn_wire::DiodeId;
+
+const DIODE: DiodeId = DiodeId(1);
+const KEY: DiodeKey = DiodeKey([7; 32]);
 
 /// One result.
 #[derive(Clone, Debug)]
@@ -119,5 +129,10 @@ pub const GROUPS: &[Group] = &[
         ],
         measure: matrix::measure,
     },
+    Group {
+        figures: &["telemetry_p50_ms", "telemetry_p99_ms", "telemetry_wire_ratio"],
+        measure: latency::measure,
+    },
+    Group { figures: &["bulk_mb_per_s", "bulk_share_of_udp"], measure: bulk::measure },
     Group { figures: &["loader_to_first_record_ms"], measure: boot::first_record },
 ];

@@ -4,15 +4,13 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use anyhow::Result;
-use noreturn_link::{DiodeKey, Receiver, ReceiverConfig, Sender, SenderConfig};
+use noreturn_link::{Receiver, ReceiverConfig, Sender, SenderConfig};
 use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::FRAME_BYTES_MAX;
-use noreturn_wire::{BootId, Class, DiodeId, Message, Quality, Record, SourceId, Value};
+use noreturn_wire::{BootId, Class, Message, Quality, Record, SourceId, Value};
 
-use super::Figure;
+use super::{DIODE, Figure, KEY};
 
-const DIODE: DiodeId = DiodeId(1);
-const KEY: DiodeKey = DiodeKey([7; 32]);
 const SENDING: Sending = Sending { class: Class::Telemetry, kept: true };
 const SOURCES: u32 = 100;
 const RECORDS: u64 = 200_000;

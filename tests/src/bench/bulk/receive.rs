@@ -1,0 +1,116 @@
+//! The receiving process: a file out of a receiver, every byte compared.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use noreturn_link::receiver::{EventKind, FileEvent};
+use noreturn_link::{Receiver, ReceiverConfig};
+
+use super::file::Contents;
+use crate::bench::udp::Incoming;
+use crate::bench::{DIODE, KEY};
+
+/// Without a datagram for so long, the sender has ended.
+const SILENCE: Duration = Duration::from_secs(1);
+const START: Duration = Duration::from_secs(30);
+
+/// What came.
+#[derive(Clone, Debug)]
+pub(super) struct Received {
+    /// Whether every byte of the file came, and every one was right.
+    pub(super) complete: bool,
+    pub(super) file_bytes: u64,
+    pub(super) wire_bytes: u64,
+    pub(super) frames_missing: u64,
+    pub(super) blocks_incomplete: u64,
+    /// From the first datagram to the last.
+    pub(super) us: u64,
+}
+
+impl Received {
+    pub(super) fn mb_per_s(&self) -> f64 {
+        self.file_bytes as f64 / self.us.max(1) as f64
+    }
+
+    pub(super) fn wire_bytes_per_s(&self) -> f64 {
+        self.wire_bytes as f64 * 1e6 / self.us.max(1) as f64
+    }
+
+    /// Reads what the process printed.
+    pub(super) fn parse(line: &str) -> Result<Self> {
+        let numbers: Option<Vec<u64>> = line.split(' ').map(|number| number.parse().ok()).collect();
+        let Some(&[complete, file_bytes, wire_bytes, frames_missing, blocks_incomplete, us]) =
+            numbers.as_deref()
+        else {
+            anyhow::bail!("the receiving process printed {line:?}");
+        };
+        let complete = complete == 1;
+        Ok(Self { complete, file_bytes, wire_bytes, frames_missing, blocks_incomplete, us })
+    }
+
+    fn line(&self) -> String {
+        let Self { complete, file_bytes, wire_bytes, frames_missing, blocks_incomplete, us } = self;
+        let complete = u8::from(*complete);
+        format!("{complete} {file_bytes} {wire_bytes} {frames_missing} {blocks_incomplete} {us}")
+    }
+}
+
+/// Prints the port, receives until it is silent, and prints what came.
+pub(super) fn run() -> Result<()> {
+    let mut incoming = Incoming::new()?;
+    writeln!(std::io::stdout(), "{}", incoming.address()?.port())?;
+    let mut end = Receiving {
+        receiver: Receiver::new(ReceiverConfig::default(), [(DIODE, KEY)]),
+        contents: Contents::new(),
+        file_bytes: 0,
+        wire_bytes: 0,
+        wrong: false,
+        complete: false,
+    };
+    let start = Instant::now();
+    let (mut first, mut last) = (None, start);
+    while incoming.receive(if first.is_some() { SILENCE } else { START }, |datagram| {
+        last = Instant::now();
+        first.get_or_insert(last);
+        end.handle(datagram, (last - start).as_micros() as u64);
+    })? {}
+    let counters = end.receiver.counters();
+    let received = Received {
+        complete: end.complete && !end.wrong,
+        file_bytes: end.file_bytes,
+        wire_bytes: end.wire_bytes,
+        frames_missing: counters.frames_missing,
+        blocks_incomplete: counters.blocks_incomplete,
+        us: (last - first.context("nothing came")?).as_micros() as u64,
+    };
+    writeln!(std::io::stdout(), "{}", received.line())?;
+    Ok(())
+}
+
+struct Receiving {
+    receiver: Receiver,
+    contents: Contents,
+    file_bytes: u64,
+    wire_bytes: u64,
+    wrong: bool,
+    complete: bool,
+}
+
+impl Receiving {
+    fn handle(&mut self, datagram: &[u8], now_us: u64) {
+        self.wire_bytes += datagram.len() as u64;
+        // What is refused is missing in the end.
+        let _ = self.receiver.handle_datagram(datagram, now_us);
+        while let Some(event) = self.receiver.poll_event() {
+            match event.kind {
+                EventKind::File { step: FileEvent::Data { offset, bytes }, .. } => {
+                    self.file_bytes += bytes.len() as u64;
+                    self.wrong |= self.contents.at(offset, bytes.len()) != bytes;
+                }
+                EventKind::File { step: FileEvent::Completed(_), .. } => self.complete = true,
+                _ => {}
+            }
+        }
+    }
+}
