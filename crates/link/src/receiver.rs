@@ -155,12 +155,14 @@ impl Receiver {
     /// What has changed since the last call and must survive a restart: at most one mark of each kind of each lane.
     /// They belong to the events that [`Receiver::poll_event`] has told so far, all of them: write both down together.
     pub fn drain_marks(&mut self) -> impl Iterator<Item = Mark> + use<> {
-        let mut marks = Vec::new();
-        for id in core::mem::take(&mut self.changed) {
-            match self.sessions.get_mut(&id) {
-                Some(session) => session.drain_marks(id, &mut marks),
-                None => marks.push(Mark::Ended { diode: id.0, boot: id.1 }),
-            }
+        let changed = core::mem::take(&mut self.changed);
+        // Boots that have ended first, so that whoever takes the marks up has room for the others and ends none of them.
+        let ended = self.ended.iter().filter(|id| changed.contains(id));
+        let mut marks: Vec<Mark> = ended.map(|(diode, boot)| Mark::Ended { diode, boot }).collect();
+        let mut sessions: Vec<_> = self.sessions.iter_mut().filter(|(id, _)| changed.contains(id)).collect();
+        sessions.sort_by_key(|(_, session)| session.heard());
+        for (&id, session) in sessions {
+            session.drain_marks(id, &mut marks);
         }
         marks.into_iter()
     }

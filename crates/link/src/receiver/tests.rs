@@ -5,6 +5,7 @@ mod files;
 mod order;
 mod ranges;
 mod restart;
+mod shards;
 mod streams;
 
 use alloc::vec::Vec;

@@ -12,18 +12,19 @@ impl Session {
     /// Appends the marks of what has changed since the last call.
     pub(in super::super) fn drain_marks(&mut self, id: SessionId, marks: &mut Vec<Mark>) {
         marks.push(self.frames_mark(id));
-        for (&source, sequence) in &mut self.sources {
-            sequence.progress_mut().drain_marks(id, Lane::Source(source), marks);
-        }
-        for (stream, progress) in self.streams.progress_mut() {
-            progress.drain_marks(id, Lane::Stream(stream), marks);
-        }
+        // Before the streams that are not over, so that whoever takes the marks up has room for these.
         for (objects, over) in
             [(Objects::Streams, self.streams.over_mut()), (Objects::Files, self.files.over_mut())]
         {
             if over.take_change() {
                 marks.push(over_mark(id, objects, over.ranges()));
             }
+        }
+        for (&source, sequence) in &mut self.sources {
+            sequence.progress_mut().drain_marks(id, Lane::Source(source), marks);
+        }
+        for (stream, progress) in self.streams.progress_mut() {
+            progress.drain_marks(id, Lane::Stream(stream), marks);
         }
     }
 

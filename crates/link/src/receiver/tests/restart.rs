@@ -141,6 +141,50 @@ fn a_stream_that_is_over_stays_over() {
 }
 
 #[test]
+fn marks_of_one_time_end_no_boot_but_the_one_that_ended() {
+    let mut line = Line::new(ReceiverConfig { sessions_per_diode_max: 2, ..ReceiverConfig::default() });
+    let mut journal = Vec::new();
+    // The boot unheard for longest has the greatest id, and makes room for one between the two.
+    for boots in [&[9, 1][..], &[5]] {
+        for &boot in boots {
+            line.boot = boot;
+            line.tell(&[record(0, 0)]);
+        }
+        journal.extend(line.receiver.drain_marks());
+    }
+    line.restart(journal);
+    for boot in [1, 5] {
+        line.boot = boot;
+        line.tell(&[record(0, 1)]);
+    }
+    line.boot = 9;
+    assert_eq!(line.send(Class::Telemetry, &[record(0, 1)]), Err(Refusal::EndedBoot));
+}
+
+#[test]
+fn marks_of_one_time_evict_no_stream_but_the_one_that_was_evicted() {
+    let mut line = Line::new(ReceiverConfig { streams_max: 2, ..ReceiverConfig::default() });
+    let step =
+        |stream, sequence, step| Message::Stream(StreamPart { stream: StreamId(stream), sequence, step });
+    let mut journal = Vec::new();
+    for steps in [&[(1, 0), (0, 0)][..], &[(2, 0)]] {
+        for &(stream, sequence) in steps {
+            line.pass(1);
+            line.tell(&[step(stream, sequence, StreamStep::Open("s"))]);
+        }
+        journal.extend(line.receiver.drain_marks());
+    }
+    line.restart(journal);
+    assert_eq!(line.events(), []);
+    line.tell(&[step(1, 1, StreamStep::Close(0)), step(0, 1, StreamStep::Close(0))]);
+    let streams = line.events().into_iter().filter_map(|event| match event {
+        EventKind::Stream { stream, .. } => Some(stream.0),
+        _ => None,
+    });
+    assert_eq!(streams.collect::<Vec<_>>(), [0], "stream 1 was evicted, and no other");
+}
+
+#[test]
 fn marks_are_one_for_each_lane_however_many_frames_came() {
     let mut line = Line::new(ReceiverConfig::default());
     for sequence in 0..100 {

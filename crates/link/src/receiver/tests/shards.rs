@@ -1,0 +1,71 @@
+//! Authentic shards of sizes that no sender makes.
+
+use alloc::vec;
+
+use noreturn_wire::frame::PAYLOAD_BYTES_MAX;
+
+use super::*;
+
+/// A block of two data shards and two of parity, of which one data shard comes, and then parity of these lengths;
+/// what became of the parity, and how many shards it gave back.
+fn mend(data_shard: &[u8], parity_lengths: &[usize]) -> (Vec<Result<(), Refusal>>, ReceiverCounters) {
+    let mut receiver = receiver();
+    let first = seal_raw(1, 0, data(0, 0), data_shard.to_vec());
+    // Contents are not what is looked at here.
+    let _ = receiver.handle_datagram(&first, 0);
+    let code = Code::new(CODE.0, CODE.1).expect("there is such a code");
+    let results = (0..).zip(parity_lengths).map(|(index, &length)| {
+        let body = Body::Parity { class: Class::Telemetry, block: 0, index, data_sent: 2, code };
+        let frame = seal_raw(1, 1 + u64::from(index), body, vec![0xff; length]);
+        receiver.handle_datagram(&frame, 0)
+    });
+    (results.collect(), receiver.counters())
+}
+
+/// Messages of a shard that is a little longer than so many bytes.
+fn shard(bytes: usize) -> Vec<u8> {
+    let encoded = record(0, 0).encode(&mut [0; 64]).expect("it fits").to_vec();
+    encoded.repeat(bytes.div_ceil(encoded.len()))
+}
+
+#[test]
+fn parity_shorter_than_the_data_gives_nothing_back() {
+    for length in [1, 2, 3, 100] {
+        let (results, counters) = mend(&shard(100), &[length]);
+        assert_eq!((results, counters.parity_frames), (vec![Ok(())], 1));
+        assert_eq!((counters.shards_recovered, counters.blocks_incomplete), (0, 1), "length {length}");
+        assert!(counters.records > 0, "the data shard itself was delivered");
+    }
+}
+
+#[test]
+fn parity_of_two_lengths_is_refused() {
+    for (one, other) in [(200, 199), (200, 201), (1, PAYLOAD_BYTES_MAX), (PAYLOAD_BYTES_MAX, 1)] {
+        let mut receiver = receiver();
+        let code = Code::new(CODE.0, CODE.1).expect("there is such a code");
+        let results = [(0, one), (1, other)].map(|(index, length)| {
+            let body = Body::Parity { class: Class::Telemetry, block: 0, index, data_sent: 2, code };
+            receiver.handle_datagram(&seal_raw(1, u64::from(index), body, vec![1; length]), 0)
+        });
+        assert_eq!(results, [Ok(()), Err(Refusal::Inconsistent)]);
+        assert_eq!(receiver.counters().shards_recovered, 0);
+    }
+}
+
+#[test]
+fn a_length_behind_the_end_of_a_recovered_shard_gives_nothing_back() {
+    // Without data, parity of noise gives noise, whose length is longer than itself.
+    let (results, counters) = mend(&shard(1), &[600]);
+    assert_eq!(results, [Ok(())]);
+    assert_eq!((counters.shards_recovered, counters.blocks_incomplete), (0, 1));
+}
+
+#[test]
+fn data_longer_than_any_parity_is_delivered_and_cannot_help() {
+    let mut longest = shard(PAYLOAD_BYTES_MAX - 10);
+    longest.resize(PAYLOAD_BYTES_MAX, 0);
+    let (results, counters) = mend(&longest, &[PAYLOAD_BYTES_MAX]);
+    assert_eq!(results, [Ok(())]);
+    assert_eq!((counters.shards_recovered, counters.blocks_incomplete), (0, 1));
+    assert!(counters.records > 0);
+}
