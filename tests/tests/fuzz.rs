@@ -11,7 +11,7 @@ use noreturn_tests::fuzz::{TARGETS, corpus, target};
 use noreturn_tests::repository;
 
 const INPUT_BYTES_MAX: usize = 2048;
-const INPUTS_MAX: usize = 30;
+const INPUTS_MAX: usize = 64;
 
 fn seed() -> Result<u64> {
     match std::env::var("NORETURN_FUZZ_SEED") {

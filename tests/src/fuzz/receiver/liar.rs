@@ -1,25 +1,26 @@
 //! Authentic frames that no sender makes.
 
+use noreturn_link::DiodeKey;
 use noreturn_wire::frame::{FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use noreturn_wire::{
-    Body, Bytes, Class, Code, FileId, FilePart, FileStep, Header, Heads, Message, SourceId, StreamId,
-    StreamPart, StreamStep,
+    Body, Bytes, Class, Code, FileId, FileStep, Header, Heads, Message, SourceId, StreamId, StreamStep,
 };
 
 use super::super::script::Script;
 use super::super::seal::seal;
-use super::{BOOTS, beacon, encoded, key, record};
+use super::said::{CONTENTS, FILE_NAME, STREAM_NAME, beacon, encoded, file_message, record, stream_message};
+use super::{BOOTS, Origin};
 
 /// Codes that contradict each other and those of honest senders.
 const CODES: [(u8, u8); 8] = [(1, 0), (1, 1), (2, 2), (3, 0), (4, 2), (10, 4), (5, 6), (20, 12)];
 
 /// An authentic frame of the boot at `place`.
 pub(super) fn frame(place: usize, script: &mut Script<'_>) -> Vec<u8> {
-    let (diode, boot, _) = BOOTS[place];
+    let Origin { diode, boot, key, .. } = BOOTS[place];
     let header = Header { diode, boot, frame: script.number(), body: body(script) };
     let mut payload = payload(script);
     payload.resize(payload.len().clamp(1, PAYLOAD_BYTES_MAX), 0);
-    let frame = seal(&key(diode), &header, &payload);
+    let frame = seal(&DiodeKey(key), &header, &payload);
     assert!(frame.len() <= FRAME_BYTES_MAX);
     frame
 }
@@ -75,40 +76,33 @@ fn payload(script: &mut Script<'_>) -> Vec<u8> {
 fn stream_step(script: &mut Script<'_>) -> Vec<u8> {
     let (stream, sequence) = (StreamId(script.below(5) as u32), script.number());
     let step = match script.below(8) {
-        0 => StreamStep::Open("plc:502"),
+        0 => StreamStep::Open(STREAM_NAME),
         1 => StreamStep::Close(script.number() >> 1),
         2 => StreamStep::Abort(script.number() >> 1),
         3 => StreamStep::Head,
-        _ => {
-            StreamStep::Data { offset: script.number() >> 2, bytes: Bytes(&STREAM[..1 + script.below(200)]) }
-        }
+        _ => StreamStep::Data {
+            offset: script.number() >> 2,
+            bytes: Bytes(&CONTENTS[..1 + script.below(200)]),
+        },
     };
-    encoded(&Message::Stream(StreamPart { stream, sequence, step }))
+    encoded(&stream_message(stream, sequence, step))
 }
 
 /// A piece of a file that may exist; bytes are what their place says, so that any other is known at once.
 fn file_step(script: &mut Script<'_>) -> Vec<u8> {
     let file = FileId(script.below(5) as u32);
     let step = match script.below(8) {
-        0 => FileStep::About { name: "log", length: script.number() >> 2, sha256: [script.byte(); 32] },
-        1 => FileStep::About { name: "log", length: 20, sha256: [0; 32] },
+        0 => FileStep::About { name: FILE_NAME, length: script.number() >> 2, sha256: [script.byte(); 32] },
+        1 => FileStep::About { name: FILE_NAME, length: 20, sha256: [0; 32] },
         2 => FileStep::Abort,
         3 => FileStep::Data { offset: script.number() >> 2, bytes: Bytes(&[0; 9]) },
         _ => {
             let offset = script.below(20);
-            FileStep::Data { offset: offset as u64, bytes: Bytes(&STREAM[offset..][..1 + script.below(10)]) }
+            FileStep::Data {
+                offset: offset as u64,
+                bytes: Bytes(&CONTENTS[offset..][..1 + script.below(10)]),
+            }
         }
     };
-    encoded(&Message::File(FilePart { file, step }))
+    encoded(&file_message(file, step))
 }
-
-/// Bytes of streams and files.
-const STREAM: [u8; 256] = {
-    let mut bytes = [0; 256];
-    let mut at = 0;
-    while at < bytes.len() {
-        bytes[at] = at as u8;
-        at += 1;
-    }
-    bytes
-};
