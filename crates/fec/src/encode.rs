@@ -1,4 +1,4 @@
-//! The encoder: takes data shards one at a time, as they are sent, and has the parity ready at any moment.
+//! The encoder: takes data shards one or some at a time, as they are sent, and has the parity ready at any moment.
 
 use alloc::sync::Arc;
 
@@ -40,18 +40,31 @@ impl Encoder {
     /// full or the shard longer than `shard_bytes_max`.
     #[must_use]
     pub fn add(&mut self, shard: &[u8]) -> bool {
-        if self.added >= self.coefficients.geometry().data() || shard.len() > self.shard_bytes_max {
+        self.add_all(&[shard])
+    }
+
+    /// Takes the next data shards into the parity, which costs less than one at a time; returns false, and takes
+    /// nothing, when one of them is longer than `shard_bytes_max` or there are too many for the block.
+    #[must_use]
+    pub fn add_all(&mut self, shards: &[&[u8]]) -> bool {
+        let width = shards.iter().map(|shard| shard.len()).max().unwrap_or(0);
+        let room = usize::from(self.coefficients.geometry().data() - self.added);
+        if shards.len() > room || width > self.shard_bytes_max {
             return false;
         }
-        let term = Term { factors: self.coefficients.column(self.added), source: shard };
         // Rows are zeros, or nothing yet, behind the longest shard.
         let before = if self.added == 0 { Before::Forget } else { Before::Add };
-        if before == Before::Add && shard.len() > self.width {
-            self.parity.clear(self.width.next_multiple_of(crate::rows::BLOCK_BYTES)..shard.len());
+        if before == Before::Add && width > self.width {
+            self.parity.clear(self.width.next_multiple_of(crate::rows::BLOCK_BYTES)..width);
         }
-        self.kernel.sum_some(&mut self.parity, shard.len(), before, &[term]);
-        self.width = self.width.max(shard.len());
-        self.added += 1;
+        // The other way round, the count would run past 255 after 255 shards.
+        let terms = shards
+            .iter()
+            .zip(self.added..)
+            .map(|(source, column)| Term { factors: self.coefficients.column(column), source });
+        self.kernel.sum(&mut self.parity, width, before, terms);
+        self.width = self.width.max(width);
+        self.added += shards.len() as u8;
         true
     }
 
@@ -60,19 +73,7 @@ impl Encoder {
     #[must_use]
     pub fn encode(&mut self, shards: &[&[u8]]) -> bool {
         self.clear();
-        let width = shards.iter().map(|shard| shard.len()).max().unwrap_or(0);
-        let Ok(count) = u8::try_from(shards.len()) else { return false };
-        if count > self.coefficients.geometry().data() || width > self.shard_bytes_max {
-            return false;
-        }
-        // The other way round, the count would run past 255 after 255 shards.
-        let terms = shards
-            .iter()
-            .zip(0..)
-            .map(|(source, column)| Term { factors: self.coefficients.column(column), source });
-        self.kernel.sum(&mut self.parity, width, Before::Forget, terms);
-        (self.width, self.added) = (width, count);
-        true
+        self.add_all(shards)
     }
 
     /// Data shards taken so far.

@@ -51,16 +51,18 @@ proptest! {
     }
 
     #[test]
-    fn every_kernel_gives_the_same_parity_at_once_and_shard_by_shard(block in blocks(), before in blocks()) {
+    fn every_kernel_gives_the_same_parity_at_once_and_in_groups(block in blocks(), before in blocks()) {
         let expected = encode(&block);
         let shards: Vec<&[u8]> = block.data.iter().map(Vec::as_slice).collect();
         for kernel in Kernel::available() {
             let mut encoder = Encoder::with_kernel(Coefficients::new(block.geometry), 64, kernel);
             // Another block before it must not leave a trace.
             before.data.iter().all(|shard| encoder.add(shard));
-            encoder.clear();
-            prop_assert!(block.data.iter().all(|shard| encoder.add(shard)));
-            prop_assert_eq!(&parity(&encoder, block.geometry), &expected, "{:?}, one at a time", kernel);
+            for group in [1, 2, 4, 17] {
+                encoder.clear();
+                prop_assert!(shards.chunks(group).all(|shards| encoder.add_all(shards)));
+                prop_assert_eq!(&parity(&encoder, block.geometry), &expected, "{:?} by {}", kernel, group);
+            }
             prop_assert!(encoder.encode(&shards));
             prop_assert_eq!(&parity(&encoder, block.geometry), &expected, "{:?}, at once", kernel);
         }

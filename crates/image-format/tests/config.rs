@@ -200,7 +200,7 @@ fn every_rule_of_blocks_holds() {
 #[test]
 fn the_memory_of_the_link_is_bounded() {
     let mut most = config();
-    let class_bytes = 64 * (4 * 1408 + 256) + 10 * 4 + 4096;
+    let class_bytes = 64 * ((4 + 3) * 1408 + 384) + 10 * 4 + 4096;
     assert_eq!(most.link.memory_bytes(), 4 * class_bytes + 3 * (8192 + 262_144));
     most.link.telemetry.history_bytes_max = 0;
     most.link.bulk.queue_bytes_max = 4096;

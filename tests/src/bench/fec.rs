@@ -1,6 +1,6 @@
 //! Forward error correction with 1 KiB shards: gigabytes of data a second on one thread.
 //!
-//! Four figures a geometry: encoding a whole block; encoding shard by shard, as the sender does; decoding when as many
+//! Four figures a geometry: encoding a whole block; encoding four shards at a time, as the sender does; decoding when as many
 //! data shards are lost as there is parity, others in every block; decoding when they are always the same, so that
 //! the matrix is at hand.
 
@@ -16,6 +16,8 @@ use super::block::{Block, SHARD_BYTES};
 use super::timer::seconds_per_round;
 use crate::repository::bench_program;
 
+/// As in the sender.
+const SHARDS_AT_A_TIME: usize = 4;
 const REFERENCE: &str = "reed-solomon-erasure";
 
 /// What somebody else's code does, in GB/s.
@@ -72,9 +74,10 @@ fn encode(coefficients: &Coefficients, block: &Block) -> (f64, Vec<Vec<u8>>) {
 
 fn encode_shards(coefficients: &Coefficients, block: &Block) -> f64 {
     let mut encoder = Encoder::new(coefficients.clone(), SHARD_BYTES);
+    let shards: Vec<&[u8]> = block.shards.iter().map(Vec::as_slice).collect();
     seconds_per_round(|| {
         encoder.clear();
-        assert!(block.shards.iter().all(|shard| encoder.add(black_box(shard))));
+        assert!(shards.chunks(SHARDS_AT_A_TIME).all(|shards| encoder.add_all(black_box(shards))));
         black_box(encoder.parity(0));
     })
 }

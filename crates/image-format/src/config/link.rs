@@ -13,8 +13,10 @@ pub const SHARDS_MAX: u16 = 256;
 
 /// Bytes that one parity shard takes: the largest data shard of 1406 bytes, and its length.
 const PARITY_SHARD_BYTES: u64 = 1408;
-/// Bytes that a block takes besides its parity, and a class besides its blocks.
-const BLOCK_EXTRA_BYTES: u64 = 256;
+/// Data shards that wait in each block for their turn in the code, in as much room.
+const WAITING_SHARDS: u64 = 3;
+/// Bytes that a block takes besides its shards, and a class besides its blocks.
+const BLOCK_EXTRA_BYTES: u64 = 384;
 const CLASS_EXTRA_BYTES: u64 = 4096;
 
 /// The one-way link.
@@ -151,7 +153,7 @@ impl TrafficClass {
 impl Blocks {
     fn memory_bytes(&self) -> u64 {
         let (data, parity) = (u64::from(self.data_shards), u64::from(self.parity_shards));
-        let block = parity * PARITY_SHARD_BYTES + BLOCK_EXTRA_BYTES;
+        let block = (parity + WAITING_SHARDS) * PARITY_SHARD_BYTES + BLOCK_EXTRA_BYTES;
         u64::from(self.blocks_max) * block + data * parity + CLASS_EXTRA_BYTES
     }
 

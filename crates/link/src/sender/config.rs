@@ -4,6 +4,8 @@ use noreturn_fec::Geometry;
 use noreturn_wire::DiodeId;
 use noreturn_wire::frame::{SHARD_BYTES_MAX, SHARD_LENGTH_BYTES};
 
+use super::lane::WAITING;
+
 /// What a [`crate::Sender`] needs to know.
 #[derive(Clone, Debug)]
 pub struct SenderConfig {
@@ -37,7 +39,7 @@ pub struct BlockConfig {
     /// Time over which the shards of a block are spread when there is enough to send. A shorter loss than `parity
     /// shards / all shards` of this costs nothing. 0 makes one block after the other.
     pub span_us: u64,
-    /// Blocks under construction at once, at most; each takes its parity in memory.
+    /// Blocks under construction at once, at most; each takes its parity in memory, and three shards more.
     pub blocks_max: usize,
 }
 
@@ -117,7 +119,7 @@ impl BlockConfig {
     fn bytes_max(&self) -> usize {
         let (data, parity) = (usize::from(self.geometry.data()), usize::from(self.geometry.parity()));
         let row_bytes = (SHARD_LENGTH_BYTES + SHARD_BYTES_MAX).next_multiple_of(64);
-        self.blocks_max.max(1) * (parity * row_bytes + 256) + data * parity + 4096
+        self.blocks_max.max(1) * ((parity + WAITING) * row_bytes + 384) + data * parity + 4096
     }
 
     /// Parity shards for a block that was closed with `sent` data shards, at least one.
@@ -172,14 +174,14 @@ impl ClassConfig {
         queue_bytes_max: 1 << 20,
         history_bytes_max: 16 << 20,
     };
-    /// As much as possible: 16 % of overhead.
+    /// As much as possible: 16 % of overhead. No more blocks at once than a receiver with its defaults keeps.
     pub const BULK: Self = Self {
         blocks: BlockConfig {
             geometry: geometry(100, 16),
             parity_min: 3,
             latency_us_max: 20_000,
             span_us: 200_000,
-            blocks_max: 64,
+            blocks_max: 32,
         },
         weight: 1,
         queue_bytes_max: 1 << 20,

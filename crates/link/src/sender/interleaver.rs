@@ -23,7 +23,7 @@ pub(super) struct Interleaver {
     lanes: Vec<Lane>,
     /// Lanes by place in `lanes`: without a block, taking data (oldest block first), giving parity.
     free: Vec<usize>,
-    open: VecDeque<usize>,
+    open: VecDeque<Open>,
     closed: Vec<usize>,
     /// Blocks opened so far.
     blocks: u64,
@@ -34,6 +34,14 @@ pub(super) struct Interleaver {
     parity_us: u64,
     /// Nothing is due before this; it may be too early, never too late.
     quiet_until_us: u64,
+}
+
+/// A block that takes data.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    lane: usize,
+    /// When it had its turn, counted in data shards of all blocks.
+    turn: u64,
 }
 
 impl Interleaver {
@@ -101,14 +109,17 @@ impl Interleaver {
     pub(super) fn add(&mut self, now_us: u64, shard: &[u8]) -> Option<Body> {
         self.recent.count(now_us);
         let place = self.place(now_us)?;
-        let lane = self.lanes.get_mut(*self.open.get(place)?)?;
-        let index = lane.add(now_us, self.turns, shard);
+        let open = self.open.get_mut(place)?;
+        open.turn = self.turns;
         self.turns += 1;
+        let open = open.lane;
+        let lane = self.lanes.get_mut(open)?;
+        let index = lane.add(now_us, shard);
         let body = Body::Data { class: self.class, block: lane.number(), index, code: self.code };
         if index + 1 == self.config.geometry.data() {
             self.close(now_us, place);
         } else {
-            self.quiet_until_us = self.quiet_until_us.min(self.closes_us(*self.open.get(place)?));
+            self.quiet_until_us = self.quiet_until_us.min(self.closes_us(open));
         }
         Some(body)
     }
@@ -122,12 +133,11 @@ impl Interleaver {
         {
             self.lanes.get_mut(free)?.open(self.blocks, now_us);
             self.blocks += 1;
-            self.open.push_back(free);
+            self.open.push_back(Open { lane: free, turn: self.turns });
             return Some(self.open.len() - 1);
         }
         let in_use = self.open.iter().take(wanted).enumerate();
-        let oldest = in_use.min_by_key(|&(_, &lane)| self.lanes.get(lane).map(Lane::turn));
-        oldest.map(|(place, _)| place)
+        in_use.min_by_key(|(_, open)| open.turn).map(|(place, _)| place)
     }
 
     /// Data shards of a span, as many as all blocks together can take.
@@ -155,7 +165,7 @@ impl Interleaver {
 
     fn close_due(&mut self, now_us: u64) {
         let mut place = 0;
-        while let Some(&lane) = self.open.get(place) {
+        while let Some(&Open { lane, .. }) = self.open.get(place) {
             if self.closes_us(lane) <= now_us {
                 self.close(now_us, place);
             } else {
@@ -166,7 +176,7 @@ impl Interleaver {
 
     fn close(&mut self, now_us: u64, place: usize) {
         let spacing_us = self.spacing_us(now_us);
-        let Some(index) = self.open.remove(place) else { return };
+        let Some(Open { lane: index, .. }) = self.open.remove(place) else { return };
         let Some(lane) = self.lanes.get_mut(index) else { return };
         lane.close(self.config.parity_for(lane.added()), spacing_us);
         if lane.is_over() {
@@ -179,7 +189,7 @@ impl Interleaver {
     }
 
     fn earliest_us(&self) -> u64 {
-        let closes = self.open.iter().map(|&lane| self.closes_us(lane));
+        let closes = self.open.iter().map(|open| self.closes_us(open.lane));
         closes.fold(self.parity_us, u64::min)
     }
 

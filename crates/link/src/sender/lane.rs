@@ -1,20 +1,27 @@
 //! One block under construction: takes data shards, then gives its parity.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use noreturn_fec::{Coefficients, Encoder};
 use noreturn_wire::frame::{SHARD_BYTES_MAX, SHARD_LENGTH_BYTES};
+
+/// Bytes of a data shard at most, length first.
+const ROOM_BYTES: usize = SHARD_LENGTH_BYTES + SHARD_BYTES_MAX;
+/// Data shards that wait, so that four go through the code at once, which costs half as much.
+pub(super) const WAITING: usize = 3;
 
 /// A place where blocks are made, one after the other.
 #[derive(Debug)]
 pub(super) struct Lane {
     encoder: Encoder,
+    /// Data shards that wait, one after another, and where each ends.
+    waiting: Vec<u8>,
+    ends: Vec<usize>,
     number: u64,
     opened_us: u64,
     /// When the last data shard was added.
     last_us: u64,
-    /// The same, counted in data shards of all blocks.
-    turn: u64,
     /// When the next parity shard leaves.
     parity_us: u64,
     parity_sent: u8,
@@ -24,11 +31,12 @@ pub(super) struct Lane {
 impl Lane {
     pub(super) fn new(coefficients: Arc<Coefficients>) -> Self {
         Self {
-            encoder: Encoder::new(coefficients, SHARD_LENGTH_BYTES + SHARD_BYTES_MAX),
+            encoder: Encoder::new(coefficients, ROOM_BYTES),
+            waiting: Vec::with_capacity(WAITING * ROOM_BYTES),
+            ends: Vec::with_capacity(WAITING),
             number: 0,
             opened_us: 0,
             last_us: 0,
-            turn: 0,
             parity_us: 0,
             parity_sent: 0,
             parity_wanted: 0,
@@ -36,24 +44,47 @@ impl Lane {
     }
 
     /// Starts block `number`.
-    pub(super) const fn open(&mut self, number: u64, now_us: u64) {
+    pub(super) fn open(&mut self, number: u64, now_us: u64) {
         self.encoder.clear();
+        self.waiting.clear();
+        self.ends.clear();
         self.number = number;
         (self.opened_us, self.last_us) = (now_us, now_us);
         (self.parity_sent, self.parity_wanted) = (0, 0);
     }
 
     /// Takes a data shard, length first, and returns its index.
-    pub(super) fn add(&mut self, now_us: u64, turn: u64, shard: &[u8]) -> u8 {
-        let index = self.encoder.added();
-        let added = self.encoder.add(shard);
-        debug_assert!(added, "a full block is closed before the next shard");
-        (self.last_us, self.turn) = (now_us, turn);
+    pub(super) fn add(&mut self, now_us: u64, shard: &[u8]) -> u8 {
+        let index = self.added();
+        if self.ends.len() < WAITING {
+            self.waiting.extend_from_slice(shard);
+            self.ends.push(self.waiting.len());
+        } else {
+            self.encode(Some(shard));
+        }
+        self.last_us = now_us;
         index
     }
 
+    /// Takes what waits into the parity, and one more.
+    fn encode(&mut self, last: Option<&[u8]>) {
+        let mut shards = [&[][..]; WAITING + 1];
+        let starts = core::iter::once(0).chain(self.ends.iter().copied());
+        let waiting = starts.zip(&self.ends).map(|(start, &end)| &self.waiting[start..end]);
+        let mut count = 0;
+        for (place, shard) in shards.iter_mut().zip(waiting.chain(last)) {
+            *place = shard;
+            count += 1;
+        }
+        let added = self.encoder.add_all(&shards[..count]);
+        debug_assert!(added, "a full block is closed before the next shard");
+        self.waiting.clear();
+        self.ends.clear();
+    }
+
     /// Ends the data; so many parity shards follow, the first `spacing_us` after the last data shard.
-    pub(super) const fn close(&mut self, parity: u8, spacing_us: u64) {
+    pub(super) fn close(&mut self, parity: u8, spacing_us: u64) {
+        self.encode(None);
         self.parity_wanted = parity;
         self.parity_us = self.last_us.saturating_add(spacing_us);
     }
@@ -74,8 +105,8 @@ impl Lane {
     }
 
     /// Data shards taken.
-    pub(super) const fn added(&self) -> u8 {
-        self.encoder.added()
+    pub(super) fn added(&self) -> u8 {
+        self.encoder.added() + self.ends.len() as u8
     }
 
     pub(super) const fn opened_us(&self) -> u64 {
@@ -85,11 +116,6 @@ impl Lane {
     /// When the last data shard of this block left.
     pub(super) const fn last_us(&self) -> u64 {
         self.last_us
-    }
-
-    /// The same, counted in data shards of all blocks.
-    pub(super) const fn turn(&self) -> u64 {
-        self.turn
     }
 
     /// When a closed block gives its next parity shard.

@@ -29,7 +29,8 @@ impl Queue {
         if !self.has_room_for(message.len()) {
             return false;
         }
-        self.bytes.extend(length.to_be_bytes());
+        // By reference: an array by value would go byte by byte.
+        self.bytes.extend(&length.to_be_bytes());
         self.bytes.extend(message);
         true
     }
