@@ -43,7 +43,7 @@ const TELEMETRY: TrafficClass = TrafficClass {
     history_bytes_max: 16 << 20,
 };
 const BULK: TrafficClass = TrafficClass {
-    blocks: Blocks { data_shards: 100, ..TELEMETRY.blocks },
+    blocks: Blocks { data_shards: 100, blocks_max: 32, ..TELEMETRY.blocks },
     weight: 1,
     queue_bytes_max: 1 << 20,
     history_bytes_max: 4 << 20,
