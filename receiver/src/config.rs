@@ -32,6 +32,10 @@ pub struct Config {
     pub json_lines: Option<JsonLinesConfig>,
     /// The MQTT sink, if any.
     pub mqtt: Option<MqttConfig>,
+    /// Where files are put, if anywhere.
+    pub files: Option<ObjectsConfig>,
+    /// Where the bytes of streams are put, if anywhere.
+    pub streams: Option<ObjectsConfig>,
     /// Bounds on memory and waiting.
     pub limits: Limits,
     /// What is not wrong but should be known, such as key files that others can read.
@@ -98,6 +102,15 @@ pub struct JsonLinesConfig {
     pub beacons: bool,
 }
 
+/// Where files, or the bytes of streams, are put.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ObjectsConfig {
+    /// The directory; each diode has a folder in it.
+    pub directory: PathBuf,
+    /// Bytes of all files that a diode may be sending at once, or of one stream.
+    pub bytes_max: u64,
+}
+
 /// The MQTT sink.
 #[derive(Clone)]
 pub struct MqttConfig {
@@ -132,6 +145,10 @@ pub struct Limits {
     pub name_wait_us: u64,
     /// Records per boot that wait for a name, and as many that wait for the image check.
     pub waiting_records_max: usize,
+    /// Bytes of parts of streams and files that wait for the image check, per boot.
+    pub waiting_bytes_max: usize,
+    /// Bytes of parts of streams and files that wait for the disk.
+    pub object_queue_bytes_max: usize,
     /// Bytes of UDP receive buffer that the kernel is asked for.
     pub receive_buffer_bytes: usize,
 }

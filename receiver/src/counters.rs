@@ -40,6 +40,24 @@ shared_counters! {
     datagrams_remembered,
     /// Errors of the state directory; what could not be written is tried again.
     state_errors,
+    /// Parts of streams and files for which no directory is configured.
+    object_parts_unwanted,
+    /// Parts of streams and files that found the queue to the disk full; dropped, and told.
+    object_parts_dropped_queue,
+    /// Parts of files that had failed already or were not begun, and steps of streams that had come before.
+    object_parts_useless,
+    /// Errors of the disk while streams and files were written; told as failed or incomplete.
+    object_write_errors,
+    /// Files that are complete, verified and in their place.
+    files_written,
+    /// Files that will not be there.
+    files_failed,
+    /// Files that the box gave up, or that were given up here for now.
+    files_given_up,
+    /// Streams of which all bytes are in their place.
+    streams_written,
+    /// Streams that will never be whole.
+    streams_incomplete,
     /// Items that the live view did not keep up with; not shown.
     live_dropped,
 }

@@ -15,6 +15,7 @@ use crate::durable::{Durable, Keeper};
 use crate::intake::{Intake, Request};
 use crate::live::Live;
 use crate::log::{self, Tail};
+use crate::objects;
 use crate::rfc3339;
 use crate::sinks::mqtt::Mqtt;
 use crate::sinks::{Outlet, json_lines};
@@ -46,17 +47,20 @@ pub async fn run(config: Config, options: Options) -> anyhow::Result<()> {
     let requests = listen_for_signals()?;
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let state = config.state_directory.as_deref().map(Durable::open).transpose()?;
+    let shared = Arc::new(SharedCounters::default());
+    let marks = state.as_ref().map_or(&[][..], |(_, marks)| marks);
+    let objects = objects::start(&config, marks, &shared)?;
     let socket = socket::bind(config.listen, &config.multicast, config.limits.receive_buffer_bytes)?;
     let status = Status {
         listen: socket.local_addr()?.to_string(),
         started_unix_us: rfc3339::now_unix_us(),
         ..Status::default()
     };
-    let shared = Arc::new(SharedCounters::default());
     let (status_sender, status_receiver) = watch::channel(Arc::new(status));
     let sinks = start_sinks(&config, &options, &status_receiver, &shared)?;
     let summary = options.summary.clone();
-    let mut intake = Intake::new(&config, socket, sinks.outlets, shared.clone(), status_sender, summary);
+    let mut intake =
+        Intake::new(&config, socket, sinks.outlets, objects, shared.clone(), status_sender, summary);
     if let Some((durable, marks)) = state {
         intake.remember(Keeper::new(durable, shared.clone()), &marks);
     }

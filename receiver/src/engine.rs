@@ -2,10 +2,12 @@
 //!
 //! ```text
 //! Event ─▶ gate (refuse: records wait for the image check) ─▶ naming (records wait for a name) ─▶ Item
+//!       └▶ gate (parts of streams and files wait in the same way) ─▶ Object
 //! ```
 
 mod gate;
 mod naming;
+mod objects;
 #[cfg(test)]
 mod tests;
 
@@ -18,8 +20,10 @@ use noreturn_wire::{Beacon, BootId, DiodeId, Record, SourceId};
 
 use crate::config::{DiodeConfig, Limits, OnMismatch};
 use crate::item::{ImageCheck, Item, Origin, Verdict};
+use crate::objects::{Failure, Object, Part};
 use gate::Gate;
 use naming::Naming;
+use objects::WaitingObjects;
 
 /// What is known of one source, before it has a name.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -81,8 +85,14 @@ engine_counters! {
     records_refused_unknown,
     /// Records that found the queue before the image check full. A gap tells of them.
     records_dropped_waiting,
-    /// Parts of streams and files; no sink takes them.
-    objects_dropped,
+    /// Parts of streams and files passed on to the writer.
+    object_parts_passed,
+    /// Parts withheld: their boot runs another image than expected, and is refused.
+    object_parts_refused_mismatch,
+    /// Parts withheld: their boot ended before any beacon told which image it runs.
+    object_parts_refused_unknown,
+    /// Parts that found no room before the image check. What they belong to is told to be incomplete.
+    object_parts_dropped_waiting,
     /// Image mismatches found.
     alarms,
 }
@@ -110,6 +120,8 @@ pub struct Engine {
     limits: Limits,
     diodes: BTreeMap<DiodeId, Diode>,
     sessions: BTreeMap<(DiodeId, BootId), Session>,
+    /// What is passed on of streams and files, until it is taken.
+    objects: Vec<Object>,
     counters: EngineCounters,
 }
 
@@ -128,6 +140,7 @@ struct Session {
     origin: Arc<Origin>,
     check: ImageCheck,
     gate: Gate,
+    waiting_objects: WaitingObjects,
     naming: Naming,
 }
 
@@ -136,7 +149,8 @@ impl Engine {
     #[must_use]
     pub fn new(diodes: &[DiodeConfig], limits: Limits) -> Self {
         let diodes = diodes.iter().map(|diode| (diode.id, Diode::new(diode))).collect();
-        Self { limits, diodes, sessions: BTreeMap::new(), counters: EngineCounters::default() }
+        let counters = EngineCounters::default();
+        Self { limits, diodes, sessions: BTreeMap::new(), objects: Vec::new(), counters }
     }
 
     /// Takes one event and appends what it leads to.
@@ -145,7 +159,7 @@ impl Engine {
         let Some(diode) = self.diodes.get_mut(&event.diode) else { return };
         let limits = self.limits;
         let session = self.sessions.entry(id).or_insert_with(|| Session::new(diode, event.boot, &limits));
-        let counters = &mut self.counters;
+        let (counters, objects) = (&mut self.counters, &mut self.objects);
         match event.kind {
             EventKind::Started => {
                 counters.boots += 1;
@@ -154,11 +168,13 @@ impl Engine {
             }
             EventKind::Ended => {
                 session.end(counters, out);
+                session.waiting_objects.close(&session.origin, Failure::BootEnded, objects);
                 self.sessions.remove(&id);
             }
             EventKind::Beacon(beacon) => {
                 let beacon: Arc<Beacon> = beacon.into();
                 session.handle_beacon(diode, &beacon, now_us, counters, out);
+                session.waiting_objects.settle(&session.origin, &session.gate, counters, objects);
                 if diode.newest == Some(event.boot) {
                     diode.beacon = Some(beacon);
                 }
@@ -172,10 +188,18 @@ impl Engine {
             EventKind::Gap { source, first, last } => {
                 session.handle_entry(Entry::Gap { source, first, last }, now_us, counters, out);
             }
-            EventKind::Stream { .. }
-            | EventKind::StreamGap { .. }
-            | EventKind::StreamEvicted { .. }
-            | EventKind::File { .. } => counters.objects_dropped += 1,
+            EventKind::Stream { stream, sequence, step, .. } => {
+                session.handle_part(Part::Stream { stream, sequence, step }, counters, objects);
+            }
+            EventKind::StreamGap { stream, first, last } => {
+                session.handle_part(Part::StreamGap { stream, first, last }, counters, objects);
+            }
+            EventKind::StreamEvicted { stream } => {
+                session.handle_part(Part::StreamEvicted { stream }, counters, objects);
+            }
+            EventKind::File { file, step } => {
+                session.handle_part(Part::File { file, step }, counters, objects);
+            }
         }
     }
 
@@ -193,6 +217,11 @@ impl Engine {
         }
     }
 
+    /// What is to be written of streams and files since the last call.
+    pub fn take_objects(&mut self) -> Vec<Object> {
+        std::mem::take(&mut self.objects)
+    }
+
     /// Whether nothing waits here: all that came has gone to the sinks.
     #[must_use]
     pub fn is_settled(&self) -> bool {
@@ -202,7 +231,7 @@ impl Engine {
     /// Whether nothing waits for an image check.
     #[must_use]
     pub fn gates_are_empty(&self) -> bool {
-        self.sessions.values().all(|session| session.gate.is_empty())
+        self.sessions.values().all(|session| session.gate.is_empty() && session.waiting_objects.is_empty())
     }
 
     /// Counters as of now.
@@ -261,6 +290,7 @@ impl Session {
                 OnMismatch::Alarm => Gate::open(),
                 OnMismatch::Refuse => Gate::waiting(limits.waiting_records_max),
             },
+            waiting_objects: WaitingObjects::new(limits.waiting_bytes_max),
             naming: Naming::new(limits),
         }
     }
@@ -307,8 +337,14 @@ impl Session {
         }
     }
 
+    fn handle_part(&mut self, part: Part, counters: &mut EngineCounters, out: &mut Vec<Object>) {
+        let object = Object { origin: self.origin.clone(), part };
+        self.waiting_objects.admit(object, &self.gate, counters, out);
+    }
+
     fn end(&mut self, counters: &mut EngineCounters, out: &mut Vec<Item>) {
         self.gate.end(counters);
+        self.waiting_objects.give_up(counters);
         self.naming.end(&self.origin, counters, out);
     }
 }

@@ -18,6 +18,7 @@ use crate::engine::Engine;
 use crate::item::{ImageCheck, Item};
 use crate::json::hex;
 use crate::keys::Keys;
+use crate::objects::Objects;
 use crate::rfc3339;
 use crate::sinks::{BATCH_ITEMS_MAX, Outlet};
 use crate::status::Status;
@@ -49,6 +50,7 @@ pub struct Intake {
     receiver: Receiver,
     engine: Engine,
     outlets: Vec<Outlet>,
+    objects: Objects,
     shared: Arc<SharedCounters>,
     status: watch::Sender<Arc<Status>>,
     summary: Option<PathBuf>,
@@ -71,6 +73,7 @@ impl Intake {
         config: &Config,
         socket: UdpSocket,
         outlets: Vec<Outlet>,
+        objects: Objects,
         shared: Arc<SharedCounters>,
         status: watch::Sender<Arc<Status>>,
         summary: Option<PathBuf>,
@@ -83,6 +86,7 @@ impl Intake {
             receiver,
             engine: Engine::new(&config.diodes, config.limits),
             outlets,
+            objects,
             shared,
             status,
             summary,
@@ -166,7 +170,9 @@ impl Intake {
         self.engine.handle_timeout(now_us, &mut self.items);
         self.dispatch();
         if let Some(keeper) = &mut self.keeper {
-            keeper.handle_timeout(&mut self.receiver, self.engine.is_settled(), &self.outlets);
+            let sinks = self.outlets.iter().filter_map(Outlet::debt).collect();
+            let (is_settled, objects) = (self.engine.is_settled(), self.objects.outlet.debt());
+            keeper.handle_timeout(&mut self.receiver, is_settled, objects, sinks);
         }
     }
 
@@ -176,8 +182,10 @@ impl Intake {
         }
     }
 
-    /// Hands items to the sinks.
+    /// Hands items to the sinks, and streams and files to their writer.
     fn dispatch(&mut self) {
+        self.engine.take_objects().into_iter().for_each(|object| self.objects.outlet.send(object));
+        self.items.extend(std::iter::from_fn(|| self.objects.reports.try_recv().ok()));
         self.items.iter().for_each(log_item);
         self.note_first_record();
         while !self.items.is_empty() {
@@ -249,10 +257,18 @@ impl Intake {
         let marks = keeper.map(|keeper| (keeper, self.receiver.all_marks().collect()));
         self.engine.close(&mut self.items);
         self.dispatch();
+        self.objects.outlet.close();
+        while self.objects.reports.recv_many(&mut self.items, BATCH_ITEMS_MAX).await > 0 {
+            self.dispatch();
+        }
         let status = Arc::new(self.current());
         self.status.send_replace(status.clone());
         for outlet in self.outlets {
             outlet.finish().await;
+        }
+        if self.objects.thread.join().is_err() {
+            tracing::error!("the writer of streams and files ended badly");
+            return (status, None);
         }
         (status, marks)
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use noreturn_link::Arrival;
 use noreturn_wire::{Beacon, BootId, Record};
 
+use crate::objects::{FileReport, StreamReport};
+
 /// One boot of one diode.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Origin {
@@ -107,4 +109,8 @@ pub enum Item {
         /// Last missing sequence number.
         last: u64,
     },
+    /// What became of a file.
+    File(Arc<FileReport>),
+    /// What happened to a stream.
+    Stream(Arc<StreamReport>),
 }

@@ -1,5 +1,6 @@
 //! JSON of items: lines for files, payloads for MQTT.
 
+mod objects;
 #[cfg(test)]
 mod tests;
 
@@ -12,6 +13,7 @@ use serde::{Serialize, Serializer};
 
 use crate::item::{ImageCheck, Item, Origin, Source, Verdict};
 use crate::rfc3339;
+use objects::{FileJson, StreamJson};
 
 /// One line of a JSON Lines file.
 #[derive(Serialize)]
@@ -59,6 +61,18 @@ enum Line<'a> {
         origin: OriginJson<'a>,
         #[serde(flatten)]
         state: BeaconJson,
+    },
+    File {
+        #[serde(flatten)]
+        origin: OriginJson<'a>,
+        #[serde(flatten)]
+        file: FileJson<'a>,
+    },
+    Stream {
+        #[serde(flatten)]
+        origin: OriginJson<'a>,
+        #[serde(flatten)]
+        stream: StreamJson<'a>,
     },
     Dropped {
         records: u64,
@@ -225,6 +239,8 @@ pub fn append_line(item: &Item, lines: &mut Vec<u8>) {
             first: *first,
             last: *last,
         },
+        Item::File(report) => Line::File { origin: (&*report.origin).into(), file: (&**report).into() },
+        Item::Stream(report) => Line::Stream { origin: (&*report.origin).into(), stream: (&**report).into() },
     };
     append(&line, lines);
 }

@@ -1,6 +1,7 @@
 //! diode-receiver: takes the frames of diodes, verifies them, and passes records and gaps on.
 #![forbid(unsafe_code)]
 
+mod complaint;
 mod config;
 mod counters;
 mod daemon;
@@ -12,6 +13,7 @@ mod json;
 mod keys;
 mod live;
 mod log;
+mod objects;
 mod rfc3339;
 mod sinks;
 mod socket;

@@ -26,6 +26,27 @@ pub enum Input {
     Lost(Lost),
 }
 
+/// What a sink had been given at some moment, and is still to write.
+#[derive(Debug)]
+pub struct Debt {
+    given: u64,
+    written: Arc<AtomicU64>,
+}
+
+impl Debt {
+    /// Paid when `written` has come to `given`.
+    #[must_use]
+    pub const fn new(given: u64, written: Arc<AtomicU64>) -> Self {
+        Self { given, written }
+    }
+
+    /// Whether all of it is written.
+    #[must_use]
+    pub fn is_paid(&self) -> bool {
+        self.written.load(Ordering::Acquire) >= self.given
+    }
+}
+
 /// The near end of a sink's queue.
 #[derive(Debug)]
 pub struct Outlet {
@@ -59,16 +80,10 @@ impl Outlet {
         Self { written: Some(written), ..self }
     }
 
-    /// Inputs that were given to the sink.
+    /// What the sink owes as of now; nothing, if it does not say what it has written.
     #[must_use]
-    pub const fn given(&self) -> u64 {
-        self.given
-    }
-
-    /// Of these, how many it has written; all, if it does not say.
-    #[must_use]
-    pub fn written(&self) -> u64 {
-        self.written.as_ref().map_or(u64::MAX, |written| written.load(Ordering::Acquire))
+    pub fn debt(&self) -> Option<Debt> {
+        self.written.as_ref().map(|written| Debt::new(self.given, written.clone()))
     }
 
     fn give(&mut self, input: Input) -> bool {

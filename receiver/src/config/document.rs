@@ -2,6 +2,7 @@
 
 mod keys;
 mod multicast;
+mod objects;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -32,6 +33,8 @@ pub(super) struct Document {
     diode: Vec<DiodeTable>,
     json_lines: Option<JsonLinesTable>,
     mqtt: Option<MqttTable>,
+    files: Option<objects::ObjectsTable>,
+    streams: Option<objects::ObjectsTable>,
     #[serde(default)]
     limits: LimitsTable,
 }
@@ -78,6 +81,8 @@ struct LimitsTable {
     boots_per_diode_max: Option<Spanned<u64>>,
     name_wait_ms: Option<Spanned<u64>>,
     waiting_records_max: Option<Spanned<u64>>,
+    waiting_bytes_max: Option<Spanned<u64>>,
+    object_queue_bytes_max: Option<Spanned<u64>>,
     receive_buffer_bytes: Option<Spanned<u64>>,
 }
 
@@ -107,6 +112,7 @@ impl Document {
         let diodes = check_diodes(self.diode, folder, &mut warnings)?;
         let json_lines = self.json_lines.map(|table| table.check(folder)).transpose()?;
         let mqtt = self.mqtt.map(|table| table.check(folder, &mut warnings)).transpose()?;
+        let (files, streams) = objects::check(self.files, self.streams, folder)?;
         let state_directory = self.state_directory.map(|directory| folder.join(directory.into_inner()));
         if state_directory.is_none() {
             warnings.push(
@@ -126,6 +132,8 @@ impl Document {
             diodes,
             json_lines,
             mqtt,
+            files,
+            streams,
             limits: self.limits.check()?,
             warnings,
         })
@@ -313,6 +321,13 @@ impl LimitsTable {
                 self.waiting_records_max,
                 65_536,
                 1 << 24,
+            )?,
+            waiting_bytes_max: size("limits.waiting_bytes_max", self.waiting_bytes_max, 16 << 20, 1 << 32)?,
+            object_queue_bytes_max: size(
+                "limits.object_queue_bytes_max",
+                self.object_queue_bytes_max,
+                64 << 20,
+                1 << 36,
             )?,
             receive_buffer_bytes: size(
                 "limits.receive_buffer_bytes",

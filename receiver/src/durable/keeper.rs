@@ -9,7 +9,7 @@ use noreturn_link::{Mark, Receiver};
 
 use super::Durable;
 use crate::counters::{SharedCounters, add};
-use crate::sinks::Outlet;
+use crate::sinks::Debt;
 
 /// How often a lasting error is said again.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
@@ -23,14 +23,24 @@ pub struct Keeper {
     complained: Option<Instant>,
 }
 
-/// Marks that wait for the sinks.
+/// What marks wait for, one after the other.
+#[derive(Debug)]
+enum Waits {
+    /// The writer of streams and files.
+    Objects(Debt),
+    /// The intake, to hand what that writer has told to the sinks.
+    Reports,
+    /// The sinks.
+    Sinks(Vec<Debt>),
+}
+
+/// Marks that wait for what they speak for to be written.
 #[derive(Debug)]
 struct Held {
     marks: Vec<Mark>,
     /// Whether these are all marks, and replace those in the log.
     is_all: bool,
-    /// Batches that each outlet had been given when they were taken.
-    given: Vec<u64>,
+    waits: Waits,
     /// Datagrams that had been handled by then.
     datagrams: u64,
 }
@@ -42,9 +52,16 @@ impl Keeper {
         Self { durable, shared, held: None, complained: None }
     }
 
-    /// Writes what is true by now; then takes what has changed, if nothing of it waits in the engine.
-    pub fn handle_timeout(&mut self, receiver: &mut Receiver, is_settled: bool, outlets: &[Outlet]) {
-        if let Some(held) = self.held.take_if(|held| held.is_true(outlets)) {
+    /// Writes what is true by now; then takes what has changed, if nothing of it waits in the engine. Call it when
+    /// everything has been handed out; `objects` and `sinks` are what is owed as of now.
+    pub fn handle_timeout(
+        &mut self,
+        receiver: &mut Receiver,
+        is_settled: bool,
+        objects: Debt,
+        sinks: Vec<Debt>,
+    ) {
+        if let Some(held) = self.held.take_if(|held| held.waits.is_over(sinks)) {
             let written = self.write(held);
             self.complain(written);
         }
@@ -54,8 +71,8 @@ impl Keeper {
         let changed: Vec<Mark> = receiver.drain_marks().collect();
         let is_all = self.durable.wants_replacement();
         let marks = if is_all { receiver.all_marks().collect() } else { changed };
-        let given = outlets.iter().map(Outlet::given).collect();
-        self.held = Some(Held { marks, is_all, given, datagrams: receiver.counters().datagrams });
+        let waits = Waits::Objects(objects);
+        self.held = Some(Held { marks, is_all, waits, datagrams: receiver.counters().datagrams });
     }
 
     /// Brings what was written to the disk, beside the work of others.
@@ -101,9 +118,16 @@ impl Keeper {
     }
 }
 
-impl Held {
-    /// Whether every outlet's sink has written what it was given before these marks were taken.
-    fn is_true(&self, outlets: &[Outlet]) -> bool {
-        outlets.iter().zip(&self.given).all(|(outlet, &given)| outlet.written() >= given)
+impl Waits {
+    /// Goes one step on if it can; whether that was the last.
+    fn is_over(&mut self, sinks: Vec<Debt>) -> bool {
+        match self {
+            Self::Objects(debt) if debt.is_paid() => *self = Self::Reports,
+            // What the writer had told when it was done has been handed out by now.
+            Self::Reports => *self = Self::Sinks(sinks),
+            Self::Sinks(debts) => return debts.iter().all(Debt::is_paid),
+            Self::Objects(_) => {}
+        }
+        false
     }
 }

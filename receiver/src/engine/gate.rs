@@ -37,6 +37,10 @@ impl Gate {
         matches!(self.0, State::Refused)
     }
 
+    pub(super) const fn is_waiting(&self) -> bool {
+        matches!(self.0, State::Waiting(_))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         match &self.0 {
             State::Waiting(waiting) => waiting.entries.is_empty() && waiting.dropped.is_empty(),

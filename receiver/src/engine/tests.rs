@@ -28,6 +28,8 @@ impl Bench {
             link: ReceiverConfig::default(),
             name_wait_us: 1000,
             waiting_records_max,
+            waiting_bytes_max: 1000,
+            object_queue_bytes_max: 1,
             receive_buffer_bytes: 1,
         };
         let mut bench = Self { engine: Engine::new(&[diode], limits), now_us: 0 };
@@ -100,6 +102,7 @@ fn short(item: &Item) -> String {
         Item::Beacon(_, check, _) => format!("beacon {}", check.word()),
         Item::Record { source, record, .. } => format!("{} {}", tag(source), record.sequence),
         Item::Gap { source, first, last, .. } => format!("{} gap {first}-{last}", tag(source)),
+        Item::File(_) | Item::Stream(_) => unreachable!("the writer tells these"),
     }
 }
 

@@ -135,7 +135,7 @@ impl Mqtt {
                 self.outbox.set_retained(topic, payload);
             }
             // An alarm repeats what the image check before it said; a boot shows in the next state.
-            Item::Alarm(..) | Item::Boot(_) => {}
+            Item::Alarm(..) | Item::Boot(_) | Item::File(_) | Item::Stream(_) => {}
         }
     }
 

@@ -138,6 +138,11 @@ impl Daemon {
         Self { process, address, folder }
     }
 
+    /// Where it runs.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// The command that starts another in the same folder.
     pub fn command(&self) -> Command {
         command(self.folder.path())
@@ -178,6 +183,11 @@ impl Daemon {
     pub fn kill(mut self) -> TempDir {
         let counter = |status: &Json, name: &str| status["counters"][name].as_u64().unwrap();
         self.wait_until(|status| counter(status, "datagrams_remembered") == counter(status, "datagrams"));
+        self.kill_at_once()
+    }
+
+    /// Crashes it.
+    pub fn kill_at_once(mut self) -> TempDir {
         self.process.signal(Signal::KILL);
         let (status, _) = self.process.end();
         assert!(!status.success());
@@ -313,7 +323,8 @@ impl Diode {
         .collect()
     }
 
-    fn push(&mut self, message: &Message<'_>) {
+    /// Any message.
+    pub fn push(&mut self, message: &Message<'_>) {
         let mut buffer = [0; FRAME_BYTES_MAX];
         let sending = Sending { class: Class::Telemetry, kept: message.is_kept() };
         self.sender.push(sending, message.encode(&mut buffer).unwrap()).unwrap();

@@ -1,0 +1,1 @@
+//! The writer without a network: hostile names, losses, and disks that fail.
