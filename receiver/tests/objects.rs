@@ -4,8 +4,9 @@
 mod common;
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use common::{Daemon, Diode, IMAGE, JSON_LINES, config, folder};
+use common::{Daemon, Diode, IMAGE, JSON_LINES, PATIENCE, config, folder};
 use noreturn_link::SenderConfig;
 use noreturn_wire::{Bytes, FileId, FilePart, FileStep, Message, StreamId, StreamPart, StreamStep};
 use rustix::process::Signal;
@@ -91,6 +92,14 @@ fn tree(folder: &Path) -> Vec<String> {
     names.retain(|name| name != ".lock");
     names.sort();
     names
+}
+
+fn wait_until(is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not in {PATIENCE:?}");
+        std::thread::yield_now();
+    }
 }
 
 /// State, and why or whether whole, of every line of a kind.
@@ -200,10 +209,8 @@ fn a_stream_is_opened_filled_and_closed() {
     daemon.send(&steps[..3].concat());
     let path = format!("east/{}-5", "01".repeat(16));
     let part = daemon.folder().join(format!("streams/{path}.part"));
-    while std::fs::read(&part).map_or(0, |bytes| bytes.len()) < 2 * PART_BYTES {
-        // Its bytes come while it is open; the test is ended from outside if they do not.
-        std::thread::yield_now();
-    }
+    // Its bytes come while it is open.
+    wait_until(|| std::fs::metadata(&part).is_ok_and(|metadata| metadata.len() == 2 * PART_BYTES as u64));
     daemon.send(&steps[3..].concat());
     let (remains, folder) = daemon.stop_and_keep(Signal::TERM);
     let lines = remains.of_kind("stream");
@@ -261,9 +268,7 @@ fn the_history_fills_a_hole_in_a_stream_after_a_crash_that_came_too_early_for_me
     let states = hole_is_filled(|daemon, _| {
         // The end of the stream is written, but maybe not remembered.
         let end = daemon.folder().join(format!("streams/east/{}-5.end", "01".repeat(16)));
-        while !end.exists() {
-            std::thread::yield_now();
-        }
+        wait_until(|| end.exists());
         Daemon::start_in(daemon.kill_at_once(), |_| {})
     });
     assert!(states.last().is_some_and(|state| state == "closed true" || state == "completed"), "{states:?}");

@@ -114,6 +114,33 @@ fn groups_are_joined_where_they_can_be_heard() {
 }
 
 #[test]
+fn files_and_streams_have_a_directory_each() {
+    let folder = Folder::new();
+    let config = folder.parse(&format!(
+        "{DIODE}[files]\ndirectory = \"in\"\n[streams]\ndirectory = \"/s\"\nbytes_max = 7\n\
+         [limits]\nwaiting_bytes_max = 8\nobject_queue_bytes_max = 9\n"
+    ));
+    let config = config.unwrap();
+    let files = ObjectsConfig { directory: folder.0.path().join("in"), bytes_max: 1 << 30 };
+    let streams = ObjectsConfig { directory: "/s".into(), bytes_max: 7 };
+    assert_eq!((config.files, config.streams), (Some(files), Some(streams)));
+    assert_eq!((config.limits.waiting_bytes_max, config.limits.object_queue_bytes_max), (8, 9));
+    folder.refuses(
+        &format!("{DIODE}[files]\ndirectory = \"in\"\n[streams]\ndirectory = \"in\"\n"),
+        ":9:13: streams.directory: is that of files",
+    );
+    folder.refuses(
+        &format!("{DIODE}[files]\ndirectory = \"\"\n"),
+        ":7:13: files.directory: expected a directory",
+    );
+    folder.refuses(&format!("{DIODE}[streams]\nbytes_max = 1\n"), "missing field `directory`");
+    folder.refuses(
+        &format!("{DIODE}[streams]\ndirectory = \"s\"\nbytes_max = 0\n"),
+        ":8:13: streams.bytes_max: found 0, expected 1 to",
+    );
+}
+
+#[test]
 fn every_key_is_read() {
     let folder = Folder::new();
     let digest = "Ab".repeat(32);

@@ -99,7 +99,7 @@ impl Writer {
         }
     }
 
-    fn handle(&mut self, Object { origin, part }: Object) {
+    pub(super) fn handle(&mut self, Object { origin, part }: Object) {
         let mut out = Vec::new();
         match (part, &mut self.streams, &mut self.files) {
             (Part::Stream { stream, sequence, step }, Some(streams), _) => {
