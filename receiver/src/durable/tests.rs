@@ -1,9 +1,15 @@
 //! The log after crashes and damage.
 #![allow(clippy::unwrap_used)]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use noreturn_link::{Receiver, ReceiverConfig};
 use noreturn_wire::{BootId, DiodeId};
 
 use super::*;
+use crate::counters::SharedCounters;
+use crate::sinks::Debt;
 
 fn mark(frames_end: u64) -> Mark {
     Mark::Session { diode: DiodeId(7), boot: BootId([3; 16]), frames_end }
@@ -95,4 +101,27 @@ fn a_log_that_has_grown_asks_to_be_replaced() {
     durable.replace([mark(1)].into_iter()).unwrap();
     assert!(!durable.wants_replacement());
     assert!(std::fs::metadata(folder.path().join(LOG)).unwrap().len() < 100);
+}
+
+#[test]
+fn marks_wait_for_the_writer_of_objects_then_for_what_it_told_then_for_the_sinks() {
+    let folder = tempfile::tempdir().unwrap();
+    let (durable, _) = open(folder.path());
+    let shared = Arc::new(SharedCounters::default());
+    let mut keeper = Keeper::new(durable, shared.clone());
+    let mut receiver = Receiver::new(ReceiverConfig::default(), []);
+    assert!(receiver.handle_datagram(b"?", 0).is_err());
+    let (objects, sink) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let mut tick = |given_to_sink| {
+        let debts = (Debt::new(1, objects.clone()), vec![Debt::new(given_to_sink, sink.clone())]);
+        keeper.handle_timeout(&mut receiver, true, debts.0, debts.1);
+        shared.datagrams_remembered.load(Ordering::Relaxed)
+    };
+    assert_eq!((0..10).map(|_| tick(0)).max(), Some(0), "the writer has not written");
+    objects.store(1, Ordering::Relaxed);
+    tick(0);
+    // What the writer told is given to the sink by now, which has not written it.
+    assert_eq!((0..10).map(|_| tick(1)).max(), Some(0));
+    sink.store(1, Ordering::Relaxed);
+    assert_eq!(tick(1), 1);
 }
