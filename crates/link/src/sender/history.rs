@@ -106,7 +106,8 @@ impl History {
         if self.ready_us().is_none_or(|ready| ready > now_us) || !self.pacer.allows(now_us) {
             return false;
         }
-        if !self.is_passing() {
+        // What was left of a pass may have been forgotten meanwhile; then the next has its own time.
+        if self.segment().is_none() && self.next_pass_us <= now_us {
             self.begin(now_us, [0; CLASSES]);
         }
         self.is_passing()
@@ -147,6 +148,7 @@ impl History {
 
     /// The segment that is being sent: class and number. Segments forgotten meanwhile are skipped.
     fn segment(&mut self) -> Option<(usize, u64)> {
+        let was_passing = self.is_passing();
         for class in 0..CLASSES {
             let first = self.stores[class].first;
             let left = &mut self.left[class];
@@ -165,6 +167,7 @@ impl History {
                 return Some((class, number));
             }
         }
+        self.passes += u64::from(was_passing);
         None
     }
 
