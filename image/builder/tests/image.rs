@@ -74,7 +74,7 @@ fn two_builds_are_the_same_bytes() {
 fn the_bytes_are_pinned() {
     assert_eq!(
         built().sha256.to_string(),
-        "505cb8c913cb4cf6522d722386dceb03e106f7bcb13755a084e981e4f299be20"
+        "f53b5126aa4a79e4e7b5f1330b8c7f91c385d5b3d12a53eaed1438d86f9bdd45"
     );
 }
 
