@@ -18,7 +18,7 @@ use end::End;
 use receive::Received;
 
 /// Bytes of the file that is measured, and of those that the pace is found with.
-const FILE_BYTES: u64 = 1 << 30;
+const FILE_BYTES: u64 = 512 << 20;
 const TRIAL_BYTES: u64 = 128 << 20;
 /// From one trial to the next, in thousandths.
 const STEP_PER_MILLE: u64 = 1070;
