@@ -21,9 +21,7 @@ pub(super) struct Received {
     /// Whether every byte of the file came, and every one was right.
     pub(super) complete: bool,
     pub(super) file_bytes: u64,
-    pub(super) wire_bytes: u64,
     pub(super) frames_missing: u64,
-    pub(super) blocks_incomplete: u64,
     /// From the first datagram to the last.
     pub(super) us: u64,
 }
@@ -33,26 +31,20 @@ impl Received {
         self.file_bytes as f64 / self.us.max(1) as f64
     }
 
-    pub(super) fn wire_bytes_per_s(&self) -> f64 {
-        self.wire_bytes as f64 * 1e6 / self.us.max(1) as f64
-    }
-
     /// Reads what the process printed.
     pub(super) fn parse(line: &str) -> Result<Self> {
         let numbers: Option<Vec<u64>> = line.split(' ').map(|number| number.parse().ok()).collect();
-        let Some(&[complete, file_bytes, wire_bytes, frames_missing, blocks_incomplete, us]) =
-            numbers.as_deref()
-        else {
+        let Some(&[complete, file_bytes, frames_missing, us]) = numbers.as_deref() else {
             anyhow::bail!("the receiving process printed {line:?}");
         };
         let complete = complete == 1;
-        Ok(Self { complete, file_bytes, wire_bytes, frames_missing, blocks_incomplete, us })
+        Ok(Self { complete, file_bytes, frames_missing, us })
     }
 
     fn line(&self) -> String {
-        let Self { complete, file_bytes, wire_bytes, frames_missing, blocks_incomplete, us } = self;
+        let Self { complete, file_bytes, frames_missing, us } = self;
         let complete = u8::from(*complete);
-        format!("{complete} {file_bytes} {wire_bytes} {frames_missing} {blocks_incomplete} {us}")
+        format!("{complete} {file_bytes} {frames_missing} {us}")
     }
 }
 
@@ -64,7 +56,6 @@ pub(super) fn run() -> Result<()> {
         receiver: Receiver::new(ReceiverConfig::default(), [(DIODE, KEY)]),
         contents: Contents::new(),
         file_bytes: 0,
-        wire_bytes: 0,
         wrong: false,
         complete: false,
     };
@@ -75,13 +66,10 @@ pub(super) fn run() -> Result<()> {
         first.get_or_insert(last);
         end.handle(datagram, (last - start).as_micros() as u64);
     })? {}
-    let counters = end.receiver.counters();
     let received = Received {
         complete: end.complete && !end.wrong,
         file_bytes: end.file_bytes,
-        wire_bytes: end.wire_bytes,
-        frames_missing: counters.frames_missing,
-        blocks_incomplete: counters.blocks_incomplete,
+        frames_missing: end.receiver.counters().frames_missing,
         us: (last - first.context("nothing came")?).as_micros() as u64,
     };
     writeln!(std::io::stdout(), "{}", received.line())?;
@@ -92,14 +80,12 @@ struct Receiving {
     receiver: Receiver,
     contents: Contents,
     file_bytes: u64,
-    wire_bytes: u64,
     wrong: bool,
     complete: bool,
 }
 
 impl Receiving {
     fn handle(&mut self, datagram: &[u8], now_us: u64) {
-        self.wire_bytes += datagram.len() as u64;
         // What is refused is missing in the end.
         let _ = self.receiver.handle_datagram(datagram, now_us);
         while let Some(event) = self.receiver.poll_event() {
