@@ -62,10 +62,11 @@ pub(super) fn run() -> Result<()> {
     let start = Instant::now();
     let (mut first, mut last) = (None, start);
     while incoming.receive(if first.is_some() { SILENCE } else { START }, |datagram| {
-        last = Instant::now();
-        first.get_or_insert(last);
+        first.get_or_insert_with(Instant::now);
         end.handle(datagram, (last - start).as_micros() as u64);
-    })? {}
+    })? {
+        last = Instant::now();
+    }
     let received = Received {
         complete: end.complete && !end.wrong,
         file_bytes: end.file_bytes,

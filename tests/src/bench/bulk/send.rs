@@ -8,13 +8,17 @@ use noreturn_link::{Sender, SenderConfig};
 use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::{FRAME_BYTES_MAX, SHARD_BYTES_MAX};
 use noreturn_wire::object::PART_BYTES_MAX;
-use noreturn_wire::{BootId, Bytes, Class, FileId, FilePart, FileStep, Message};
+use noreturn_wire::{BootId, Bytes, Class, Counter, FileId, FilePart, FileStep, Message};
 
 use super::file::Contents;
 use crate::bench::udp::Outgoing;
 use crate::bench::{DIODE, KEY};
 
 const SENDING: Sending = Sending { class: Class::Bulk, kept: true };
+/// Parts that wait for the pace: no more than stay in the nearest cache.
+const PARTS_WAITING: u64 = 8;
+/// Frames for which the clock is read once; as many as fit in a batch of datagrams.
+const FRAMES_AT_ONCE: usize = 44;
 /// Parts between one description of the file and the next.
 const PARTS_PER_ABOUT: u64 = 1000;
 
@@ -23,6 +27,7 @@ pub(super) fn run(port: u16, pace: u64, bytes: u64) -> Result<()> {
     let mut outgoing = Outgoing::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
     let mut config = SenderConfig::new(DIODE, pace);
     // Once: what is sent again would take its share of the pace.
+    config.bulk.history_bytes_max = 0;
     config.history.share_per_mille = 0;
     let mut sender = Sender::new(&config, BootId([9; 16]), &KEY);
     let mut file = Parts { contents: Contents::new(), bytes, offset: 0, parts: 0 };
@@ -31,7 +36,8 @@ pub(super) fn run(port: u16, pace: u64, bytes: u64) -> Result<()> {
     while !file.is_over() || sender.poll_at().is_some() {
         file.push(&mut sender)?;
         let now_us = start.elapsed().as_micros() as u64;
-        while let Some(length) = sender.poll_transmit(now_us, &mut frame) {
+        for _ in 0..FRAMES_AT_ONCE {
+            let Some(length) = sender.poll_transmit(now_us, &mut frame) else { break };
             outgoing.push(&frame[..length])?;
             file.push(&mut sender)?;
         }
@@ -54,10 +60,10 @@ impl Parts {
         self.offset > self.bytes
     }
 
-    /// Pushes as many parts as there is room for.
+    /// Pushes parts until enough of them wait.
     fn push(&mut self, sender: &mut Sender) -> Result<()> {
         let mut buffer = [0; SHARD_BYTES_MAX];
-        while !self.is_over() && sender.has_room(Class::Bulk) {
+        while !self.is_over() && self.parts < sender.counters().get(Counter::LinkMessages) + PARTS_WAITING {
             let part = FilePart { file: FileId(0), step: self.next() };
             let message = Message::File(part).encode(&mut buffer);
             ensure!(message.is_ok_and(|message| sender.push(SENDING, message).is_ok()), "a part is refused");
