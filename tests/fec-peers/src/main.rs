@@ -9,7 +9,7 @@
 mod block;
 mod isal;
 #[allow(dead_code)]
-#[path = "../../src/random.rs"]
+#[path = "../../simulator/src/random.rs"]
 mod random;
 mod reference;
 #[path = "../../src/bench/timer.rs"]

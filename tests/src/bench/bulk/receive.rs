@@ -21,7 +21,6 @@ pub(super) struct Received {
     /// Whether every byte of the file came, and every one was right.
     pub(super) complete: bool,
     pub(super) file_bytes: u64,
-    pub(super) frames_missing: u64,
     /// From the first datagram to the last.
     pub(super) us: u64,
 }
@@ -34,17 +33,17 @@ impl Received {
     /// Reads what the process printed.
     pub(super) fn parse(line: &str) -> Result<Self> {
         let numbers: Option<Vec<u64>> = line.split(' ').map(|number| number.parse().ok()).collect();
-        let Some(&[complete, file_bytes, frames_missing, us]) = numbers.as_deref() else {
+        let Some(&[complete, file_bytes, us]) = numbers.as_deref() else {
             anyhow::bail!("the receiving process printed {line:?}");
         };
         let complete = complete == 1;
-        Ok(Self { complete, file_bytes, frames_missing, us })
+        Ok(Self { complete, file_bytes, us })
     }
 
     fn line(&self) -> String {
-        let Self { complete, file_bytes, frames_missing, us } = self;
+        let Self { complete, file_bytes, us } = self;
         let complete = u8::from(*complete);
-        format!("{complete} {file_bytes} {frames_missing} {us}")
+        format!("{complete} {file_bytes} {us}")
     }
 }
 
@@ -70,7 +69,6 @@ pub(super) fn run() -> Result<()> {
     let received = Received {
         complete: end.complete && !end.wrong,
         file_bytes: end.file_bytes,
-        frames_missing: end.receiver.counters().frames_missing,
         us: (last - first.context("nothing came")?).as_micros() as u64,
     };
     writeln!(std::io::stdout(), "{}", received.line())?;
