@@ -6,7 +6,7 @@ use core::ptr::NonNull;
 
 use hermit::mm::{VirtAddr as HermitAddr, virtual_to_physical};
 use noreturn_image_format::config;
-use noreturn_nic::{ConfigSpace, DmaRegion, MmioRegion, PciAddress, Platform};
+use noreturn_nic::{ConfigSpace, DmaAccess, DmaRegion, MmioRegion, PciAddress, Platform};
 use x86_64::instructions::port::Port;
 use x86_64::registers::control::Cr3;
 use x86_64::structures::paging::{
@@ -84,9 +84,10 @@ impl Platform for Machine {
         Some(unsafe { MmioRegion::new(start, bytes) })
     }
 
-    fn allocate_dma(&mut self, bytes: usize) -> Option<DmaRegion> {
-        let layout = Layout::from_size_align(bytes, bytes.max(PAGE_BYTES as usize)).ok()?;
-        if bytes == 0 || bytes > DMA_BYTES_MAX {
+    fn allocate_dma(&mut self, _: PciAddress, bytes: usize, _: DmaAccess) -> Option<DmaRegion> {
+        let bytes = bytes.max(PAGE_BYTES as usize);
+        let layout = Layout::from_size_align(bytes, bytes).ok()?;
+        if bytes > DMA_BYTES_MAX {
             return None;
         }
         // SAFETY: the layout is valid and not of size zero.
@@ -95,6 +96,10 @@ impl Platform for Machine {
         // SAFETY: the memory was just allocated, is never freed, is mapped for ever, and was found to be
         // contiguous; the pointer goes nowhere else.
         Some(unsafe { DmaRegion::new(start, physical, bytes) })
+    }
+
+    fn is_dma_fenced(&self) -> bool {
+        false
     }
 
     fn now_us(&self) -> u64 {

@@ -3,7 +3,8 @@
 use crate::error::StartError;
 use crate::ethernet::FRAME_BYTES_MIN_ON_WIRE;
 use crate::memory::DmaRegion;
-use crate::platform::Platform;
+use crate::pci::PciAddress;
+use crate::platform::{DmaAccess, Platform};
 
 /// Bytes of each buffer.
 pub(crate) const BUFFER_BYTES: usize = 2048;
@@ -15,9 +16,14 @@ pub(crate) struct Buffers {
 }
 
 impl Buffers {
-    /// Allocates a buffer for each slot.
-    pub(crate) fn allocate<P: Platform>(platform: &mut P, slots: usize) -> Result<Self, StartError> {
-        Ok(Self { region: allocate(platform, slots * BUFFER_BYTES)? })
+    /// Allocates a buffer for each slot: read by the card if it sends them, written if it fills them.
+    pub(crate) fn allocate<P: Platform>(
+        platform: &mut P,
+        card: PciAddress,
+        slots: usize,
+        access: DmaAccess,
+    ) -> Result<Self, StartError> {
+        Ok(Self { region: allocate(platform, card, slots * BUFFER_BYTES, access)? })
     }
 
     /// The address by which the card finds a slot's buffer.
@@ -45,7 +51,12 @@ impl Buffers {
 }
 
 /// Allocates DMA memory, or tells how much was missing.
-pub(crate) fn allocate<P: Platform>(platform: &mut P, bytes: usize) -> Result<DmaRegion, StartError> {
+pub(crate) fn allocate<P: Platform>(
+    platform: &mut P,
+    card: PciAddress,
+    bytes: usize,
+    access: DmaAccess,
+) -> Result<DmaRegion, StartError> {
     let bytes = bytes.next_power_of_two();
-    platform.allocate_dma(bytes).ok_or(StartError::NoDmaMemory { bytes })
+    platform.allocate_dma(card, bytes, access).ok_or(StartError::NoDmaMemory { bytes })
 }

@@ -33,6 +33,6 @@ pub use inside::{InsideCard, InsideCounters, ReceivedFrame, TransmitSlot};
 pub use memory::{DmaRegion, MmioRegion};
 pub use outside::{CardModel, FirmwareState, OutsideCard, TransmitOnly};
 pub use pci::{ConfigSpace, PciAddress};
-pub use platform::Platform;
+pub use platform::{DmaAccess, Platform};
 pub use registers::Registers;
 pub use transmit::{TransmitCounters, TransmitError};

@@ -1,8 +1,19 @@
 //! What the drivers need from the machine that they run on.
 
 use crate::memory::DmaRegion;
-use crate::pci::ConfigSpace;
+use crate::pci::{ConfigSpace, PciAddress};
 use crate::registers::Registers;
+
+/// What a card does with a piece of memory. A machine that can, holds it to that.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DmaAccess {
+    /// Reads only: what is sent, and the descriptors of cards that answer elsewhere.
+    Read,
+    /// Writes only: what is received.
+    Write,
+    /// Both: descriptors that the card fetches and writes back.
+    ReadWrite,
+}
 
 /// The machine: PCI configuration space, mapping, DMA memory, time.
 pub trait Platform: ConfigSpace {
@@ -16,11 +27,15 @@ pub trait Platform: ConfigSpace {
     /// own. The region must span exactly `bytes`.
     fn map_registers(&mut self, physical: u64, bytes: usize) -> Option<Self::Registers>;
 
-    /// Allocates zeroed memory that a card may use; `None` if there is none.
+    /// Allocates zeroed memory that `card` may use in this one way; `None` if there is none.
     ///
-    /// `bytes` is a power of two up to 2 MiB. The memory is contiguous and aligned to `bytes`, and
-    /// is never given back.
-    fn allocate_dma(&mut self, bytes: usize) -> Option<DmaRegion>;
+    /// `bytes` is a power of two up to 2 MiB. The memory is contiguous and aligned to `bytes`, shares
+    /// no page with anything else, and is never given back.
+    fn allocate_dma(&mut self, card: PciAddress, bytes: usize, access: DmaAccess) -> Option<DmaRegion>;
+
+    /// Whether the machine holds cards to the memory that they were given. A card that can choose
+    /// to go past such a fence must then not be driven.
+    fn is_dma_fenced(&self) -> bool;
 
     /// Microseconds since some fixed moment; never goes back.
     fn now_us(&self) -> u64;

@@ -1,8 +1,9 @@
 //! virtio-net over PCI, as hypervisors offer it.
 //!
 //! Source: VIRTIO 1.2, chapters 2 (split virtqueues), 3 (initialisation), 4.1 (PCI) and 5.1
-//! (network device). Only the modern interface; of the features only version 1, and the two
-//! that make fields of the read-only configuration valid (MAC, STATUS).
+//! (network device). Only the modern interface; of the features only version 1, the two that make
+//! fields of the read-only configuration valid (MAC, STATUS), and ACCESS_PLATFORM, without which
+//! the card would go past the machine's DMA remapping.
 //!
 //! [`Outside`] holds the transmit half alone: queue 1 of the device, and no way to name another.
 //! [`Inside`] holds the same half and a receive half with register mappings of its own.

@@ -6,7 +6,8 @@ use model::e1000e::E1000e;
 use model::virtio::Virtio;
 use model::{CARD, Card, Lie, Machine, Write, frame, padded};
 use noreturn_nic::{
-    CardModel, FirmwareState, OutsideCard, PciAddress, ReceivePath, StartError, TransmitError, TransmitOnly,
+    CardModel, DmaAccess, FirmwareState, OutsideCard, PciAddress, ReceivePath, StartError, TransmitError,
+    TransmitOnly,
 };
 
 type Started<C> = (Machine<C>, OutsideCard<model::Window<C>>, FirmwareState);
@@ -166,7 +167,7 @@ fn virtio_start_is_in_order() {
         })
         .collect();
     assert_eq!(status, [0, 1, 3, 11, 15]);
-    assert_eq!(machine.state().card.accepted_features(), 1 << 32 | 1 << 16 | 1 << 5);
+    assert_eq!(machine.state().card.accepted_features(), 1 << 33 | 1 << 32 | 1 << 16 | 1 << 5);
 }
 
 /// Bus mastering goes off before the first register is written, and on once, after the ring is set.
@@ -298,6 +299,36 @@ fn virtio_that_is_only_legacy_is_refused() {
     assert_eq!(start_error(&machine), missing);
 }
 
+/// Frames can only be read by an outside card; what it may write is a page of completions.
+#[test]
+fn what_an_outside_card_may_do_with_its_memory() {
+    let (machine, _, _) = start::<E1000e>();
+    let given = machine.state().bus.memory.given();
+    assert_eq!(given, [(4096, DmaAccess::ReadWrite), (256 * 2048, DmaAccess::Read)]);
+    let (machine, _, _) = start::<Virtio>();
+    let given = machine.state().bus.memory.given();
+    let told_and_used = [(8192, DmaAccess::Read), (4096, DmaAccess::ReadWrite)];
+    assert_eq!(given, [&told_and_used[..], &[(256 * 2048, DmaAccess::Read)]].concat());
+}
+
+#[test]
+fn virtio_that_would_go_past_the_fence_is_refused() {
+    let bypassing = |fenced: bool| {
+        let machine = Virtio::machine();
+        machine.with_card(|card, bus| {
+            card.withdraw_features(1 << 33);
+            bus.fenced = fenced;
+        });
+        machine
+    };
+    assert!(matches!(start_error(&bypassing(true)), StartError::Missing { what, .. }
+        if what.contains("ACCESS_PLATFORM")));
+    OutsideCard::start(&mut bypassing(false), CARD).expect("without a fence there is nothing to go past");
+    let machine = Virtio::machine();
+    machine.state_mut().bus.fenced = true;
+    OutsideCard::start(&mut machine.clone(), CARD).expect("it accepts the fence");
+}
+
 #[test]
 fn virtio_queues_of_other_sizes_work() {
     for (offered, used) in [(1, 1), (2, 2), (100, 64), (255, 128), (1024, 256), (32_768, 256)] {
@@ -330,8 +361,8 @@ fn virtio_completions_that_name_no_frame_are_counted() {
 fn virtio_index_that_runs_away_is_counted() {
     let (machine, mut card, _) = start::<Virtio>();
     card.transmit(&frame(0, 60)).expect("room");
-    // The used ring's index lies 8 KiB and 2 bytes into the first memory that the driver got.
-    machine.state_mut().bus.memory.write((1 << 32) + 8192 + 2, &30_000_u16.to_le_bytes());
+    // The used ring's index lies 2 bytes into the second memory that the driver got.
+    machine.state_mut().bus.memory.write((1 << 32) + (4 << 20) + 2, &30_000_u16.to_le_bytes());
     card.transmit(&frame(1, 60)).expect("room");
     assert_eq!(card.counters().answers_invalid, 1);
     assert_eq!(machine.sent().len(), 2);

@@ -31,7 +31,7 @@ impl<R: Registers> Inside<R> {
         let registers = map(platform, physical)?;
         let (mut transmitter, _) = Transmitter::prepare(platform, registers, function.address)?;
         let registers = map(platform, physical)?;
-        let mut receiver = Receiver::prepare(platform, registers)?;
+        let mut receiver = Receiver::prepare(platform, registers, function.address)?;
         function.allow_bus_mastering(platform);
         transmitter.enable();
         receiver.enable();

@@ -8,7 +8,8 @@ use crate::error::StartError;
 use crate::ethernet::{FRAME_BYTES_MAX, HEADER_BYTES};
 use crate::inside::Received;
 use crate::memory::DmaRegion;
-use crate::platform::Platform;
+use crate::pci::PciAddress;
+use crate::platform::{DmaAccess, Platform};
 use crate::registers::Registers;
 
 const RECEIVE_CONTROL: usize = 0x0100;
@@ -45,9 +46,13 @@ pub(super) struct Receiver<R> {
 
 impl<R: Registers> Receiver<R> {
     /// Gives the card, which must just have been reset, a ring of empty buffers.
-    pub(super) fn prepare<P: Platform>(platform: &mut P, registers: R) -> Result<Self, StartError> {
-        let descriptors = allocate(platform, RING_ENTRIES * DESCRIPTOR_BYTES)?;
-        let buffers = Buffers::allocate(platform, RING_ENTRIES)?;
+    pub(super) fn prepare<P: Platform>(
+        platform: &mut P,
+        registers: R,
+        card: PciAddress,
+    ) -> Result<Self, StartError> {
+        let descriptors = allocate(platform, card, RING_ENTRIES * DESCRIPTOR_BYTES, DmaAccess::ReadWrite)?;
+        let buffers = Buffers::allocate(platform, card, RING_ENTRIES, DmaAccess::Write)?;
         let mut receiver = Self { registers, descriptors, buffers, next: 0 };
         (0..RING_ENTRIES).for_each(|descriptor| receiver.empty(descriptor));
         receiver.give_ring();

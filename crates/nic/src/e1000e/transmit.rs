@@ -68,7 +68,7 @@ impl<R: Registers> Transmitter<R> {
         let station_address = station_address(&registers);
         let error = StartError::Missing { address, what: "Ethernet address of its own" };
         let station_address = station_address.ok_or(error)?;
-        let ring = TransmitRing::allocate(platform)?;
+        let ring = TransmitRing::allocate(platform, address)?;
         give_ring(&mut registers, &ring);
         let counters = TransmitCounters::default();
         Ok((Self { registers, ring, station_address, counters }, firmware))

@@ -6,7 +6,8 @@ use super::{DESCRIPTOR_BYTES, RING_ENTRIES};
 use crate::buffers::{Buffers, allocate};
 use crate::error::StartError;
 use crate::memory::DmaRegion;
-use crate::platform::Platform;
+use crate::pci::PciAddress;
+use crate::platform::{DmaAccess, Platform};
 
 /// The frame ends here (EOP), gets a check sequence (IFCS), and its completion is told (RS).
 const COMMAND: u64 = 1 << 0 | 1 << 1 | 1 << 3;
@@ -28,9 +29,9 @@ pub(super) struct TransmitRing {
 
 impl TransmitRing {
     /// An empty ring.
-    pub(super) fn allocate<P: Platform>(platform: &mut P) -> Result<Self, StartError> {
-        let descriptors = allocate(platform, RING_ENTRIES * DESCRIPTOR_BYTES)?;
-        let buffers = Buffers::allocate(platform, RING_ENTRIES)?;
+    pub(super) fn allocate<P: Platform>(platform: &mut P, card: PciAddress) -> Result<Self, StartError> {
+        let descriptors = allocate(platform, card, RING_ENTRIES * DESCRIPTOR_BYTES, DmaAccess::ReadWrite)?;
+        let buffers = Buffers::allocate(platform, card, RING_ENTRIES, DmaAccess::Read)?;
         Ok(Self { descriptors, buffers, next: 0, oldest: 0 })
     }
 

@@ -5,13 +5,17 @@ use core::sync::atomic::{Ordering, fence};
 use crate::buffers::allocate;
 use crate::error::StartError;
 use crate::memory::DmaRegion;
-use crate::platform::Platform;
+use crate::pci::PciAddress;
+use crate::platform::{DmaAccess, Platform};
 use crate::slots::SLOTS_MAX;
 
-/// Where the parts lie, for a queue of the largest size; smaller ones use a part of each.
+/// Where the available ring lies behind the descriptor table, for a queue of the largest size; smaller
+/// ones use a part of each.
 const AVAILABLE: usize = 4096;
-const USED: usize = 8192;
-const BYTES: usize = 16384;
+/// What we tell the card, which it only reads: descriptor table and available ring.
+const TOLD_BYTES: usize = 8192;
+/// What the card answers, in pages of its own: the used ring.
+const USED_BYTES: usize = 4096;
 
 const DESCRIPTOR_BYTES: usize = 16;
 const USED_ENTRY_BYTES: usize = 8;
@@ -22,8 +26,8 @@ const RING_ENTRIES: usize = 4;
 const NO_INTERRUPT: u16 = 1;
 
 const _: () = assert!(SLOTS_MAX * DESCRIPTOR_BYTES <= AVAILABLE);
-const _: () = assert!(AVAILABLE + RING_ENTRIES + SLOTS_MAX * 2 + 2 <= USED);
-const _: () = assert!(USED + RING_ENTRIES + SLOTS_MAX * USED_ENTRY_BYTES + 2 <= BYTES);
+const _: () = assert!(AVAILABLE + RING_ENTRIES + SLOTS_MAX * 2 + 2 <= TOLD_BYTES);
+const _: () = assert!(RING_ENTRIES + SLOTS_MAX * USED_ENTRY_BYTES + 2 <= USED_BYTES);
 
 /// Where a card finds a queue.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,7 +54,8 @@ pub(super) struct Used {
 /// Descriptor table and rings.
 #[derive(Debug)]
 pub(super) struct QueueMemory {
-    region: DmaRegion,
+    told: DmaRegion,
+    used: DmaRegion,
     size: u16,
     available_index: u16,
     used_index: u16,
@@ -65,10 +70,15 @@ impl QueueMemory {
     }
 
     /// An empty queue of [`Self::size`] entries.
-    pub(super) fn allocate<P: Platform>(platform: &mut P, size: u16) -> Result<Self, StartError> {
-        let region = allocate(platform, BYTES)?;
-        let mut memory = Self { region, size, available_index: 0, used_index: 0 };
-        memory.region.write16(AVAILABLE, NO_INTERRUPT);
+    pub(super) fn allocate<P: Platform>(
+        platform: &mut P,
+        card: PciAddress,
+        size: u16,
+    ) -> Result<Self, StartError> {
+        let told = allocate(platform, card, TOLD_BYTES, DmaAccess::Read)?;
+        let used = allocate(platform, card, USED_BYTES, DmaAccess::ReadWrite)?;
+        let mut memory = Self { told, used, size, available_index: 0, used_index: 0 };
+        memory.told.write16(AVAILABLE, NO_INTERRUPT);
         Ok(memory)
     }
 
@@ -81,23 +91,23 @@ impl QueueMemory {
     pub(super) fn addresses(&self) -> QueueAddresses {
         QueueAddresses {
             size: self.size,
-            descriptors: self.region.physical(0),
-            available: self.region.physical(AVAILABLE),
-            used: self.region.physical(USED),
+            descriptors: self.told.physical(0),
+            available: self.told.physical(AVAILABLE),
+            used: self.used.physical(0),
         }
     }
 
     /// Makes one buffer available under a descriptor, without telling the card to look.
     pub(super) fn offer(&mut self, descriptor: u16, physical: u64, bytes: u32, flags: u16) {
         let offset = usize::from(descriptor) * DESCRIPTOR_BYTES;
-        self.region.write64(offset, physical);
-        self.region.write64(offset + 8, u64::from(bytes) | u64::from(flags) << 32);
+        self.told.write64(offset, physical);
+        self.told.write64(offset + 8, u64::from(bytes) | u64::from(flags) << 32);
         let place = usize::from(self.available_index % self.size);
-        self.region.write16(AVAILABLE + RING_ENTRIES + 2 * place, descriptor);
+        self.told.write16(AVAILABLE + RING_ENTRIES + 2 * place, descriptor);
         self.available_index = self.available_index.wrapping_add(1);
         // The card must see buffer, descriptor and entry before it sees the index.
         fence(Ordering::SeqCst);
-        self.region.write16(AVAILABLE + RING_INDEX, self.available_index);
+        self.told.write16(AVAILABLE + RING_INDEX, self.available_index);
         // And the index before the doorbell that follows.
         fence(Ordering::SeqCst);
     }
@@ -107,7 +117,7 @@ impl QueueMemory {
     /// # Errors
     /// [`ImpossibleIndex`] if the card claims more entries than the queue has.
     pub(super) fn take_used(&mut self) -> Result<Option<Used>, ImpossibleIndex> {
-        let index = self.region.read16(USED + RING_INDEX);
+        let index = self.used.read16(RING_INDEX);
         let waiting = index.wrapping_sub(self.used_index);
         if waiting == 0 {
             return Ok(None);
@@ -120,9 +130,9 @@ impl QueueMemory {
         // The entry must be read after the index that announced it.
         fence(Ordering::SeqCst);
         let place = usize::from(self.used_index % self.size);
-        let entry = USED + RING_ENTRIES + USED_ENTRY_BYTES * place;
+        let entry = RING_ENTRIES + USED_ENTRY_BYTES * place;
         self.used_index = self.used_index.wrapping_add(1);
-        Ok(Some(Used { id: self.region.read32(entry), bytes: self.region.read32(entry + 4) }))
+        Ok(Some(Used { id: self.used.read32(entry), bytes: self.used.read32(entry + 4) }))
     }
 }
 

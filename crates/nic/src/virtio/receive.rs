@@ -9,7 +9,7 @@ use crate::error::StartError;
 use crate::ethernet::{FRAME_BYTES_MAX, HEADER_BYTES};
 use crate::inside::Received;
 use crate::pci::PciAddress;
-use crate::platform::Platform;
+use crate::platform::{DmaAccess, Platform};
 use crate::registers::Registers;
 use crate::slots::FreeSlots;
 
@@ -45,8 +45,8 @@ impl<R: Registers> Receiver<R> {
         let size = QueueMemory::size(common.read16(QUEUE_SIZE)).ok_or(missing("receive queue"))?;
         let doorbell = doorbell(&common, windows.notify_multiplier, windows.notify.bytes())
             .ok_or(missing("usable virtio doorbell"))?;
-        let memory = QueueMemory::allocate(platform, size)?;
-        let buffers = Buffers::allocate(platform, memory.entries())?;
+        let memory = QueueMemory::allocate(platform, address, size)?;
+        let buffers = Buffers::allocate(platform, address, memory.entries(), DmaAccess::Write)?;
         let free = FreeSlots::all(memory.entries());
         write_queue(&mut common, &memory.addresses());
         Ok(Self { notify, doorbell, memory, buffers, free })

@@ -23,6 +23,11 @@ const NEEDS_RESET: u8 = 64;
 const FEATURE_MAC: u64 = 1 << 5;
 const FEATURE_STATUS: u64 = 1 << 16;
 const FEATURE_VERSION_1: u64 = 1 << 32;
+/// The card reaches memory as the platform lets it. Without it, it goes past the platform's fence.
+const FEATURE_ACCESS_PLATFORM: u64 = 1 << 33;
+
+/// All that is accepted of what a card offers.
+const FEATURES: u64 = FEATURE_MAC | FEATURE_STATUS | FEATURE_VERSION_1 | FEATURE_ACCESS_PLATFORM;
 
 const RESET_TIMEOUT_US: u64 = 1_000_000;
 
@@ -47,12 +52,12 @@ impl<R: Registers> Transmitter<R> {
         let mut registers = TransmitRegisters::map(platform, windows)?;
         let firmware = firmware_state(&mut registers);
         reset(platform, &mut registers, address)?;
-        let features = negotiate(&mut registers, address)?;
+        let features = negotiate(&mut registers, address, platform.is_dma_fenced())?;
         let station_address = station_address(&registers, features);
         let missing = |what| StartError::Missing { address, what };
         let station_address = station_address.ok_or(missing("Ethernet address of its own"))?;
         let size = QueueMemory::size(registers.transmit_queue_size_max());
-        let queue = TransmitQueue::allocate(platform, size.ok_or(missing("transmit queue"))?)?;
+        let queue = TransmitQueue::allocate(platform, address, size.ok_or(missing("transmit queue"))?)?;
         registers.enable_transmit_queue(address, &queue.addresses())?;
         let counters = TransmitCounters::default();
         Ok((Self { registers, queue, station_address, features, counters }, firmware))
@@ -120,16 +125,22 @@ fn reset<P: Platform, R: Registers>(
     if finished { Ok(()) } else { Err(StartError::ResetTimeout { address }) }
 }
 
-/// Accepts version 1 and what makes the read-only configuration valid; returns what was accepted.
+/// Accepts version 1, the platform's rules for memory, and what makes the read-only configuration
+/// valid; returns what was accepted.
 fn negotiate<R: Registers>(
     registers: &mut TransmitRegisters<R>,
     address: PciAddress,
+    is_dma_fenced: bool,
 ) -> Result<u64, StartError> {
     registers.set_status(ACKNOWLEDGE);
     registers.set_status(ACKNOWLEDGE | DRIVER);
-    let features = registers.offered_features() & (FEATURE_VERSION_1 | FEATURE_MAC | FEATURE_STATUS);
+    let features = registers.offered_features() & FEATURES;
     if features & FEATURE_VERSION_1 == 0 {
         return Err(StartError::Missing { address, what: "virtio version 1" });
+    }
+    if is_dma_fenced && features & FEATURE_ACCESS_PLATFORM == 0 {
+        let what = "respect for the machine's DMA remapping (switch VIRTIO_F_ACCESS_PLATFORM on for it)";
+        return Err(StartError::Missing { address, what });
     }
     registers.accept_features(features);
     registers.set_status(ACKNOWLEDGE | DRIVER | FEATURES_OK);

@@ -4,7 +4,8 @@ use super::FRAME_HEADER_BYTES;
 use super::queue_memory::{QueueAddresses, QueueMemory};
 use crate::buffers::Buffers;
 use crate::error::StartError;
-use crate::platform::Platform;
+use crate::pci::PciAddress;
+use crate::platform::{DmaAccess, Platform};
 use crate::slots::FreeSlots;
 
 /// The card reads the buffer: no flag at all, above all not the one that lets it write.
@@ -22,9 +23,13 @@ pub(super) struct TransmitQueue {
 
 impl TransmitQueue {
     /// An empty queue of a size that [`QueueMemory::size`] allowed.
-    pub(super) fn allocate<P: Platform>(platform: &mut P, size: u16) -> Result<Self, StartError> {
-        let memory = QueueMemory::allocate(platform, size)?;
-        let buffers = Buffers::allocate(platform, memory.entries())?;
+    pub(super) fn allocate<P: Platform>(
+        platform: &mut P,
+        card: PciAddress,
+        size: u16,
+    ) -> Result<Self, StartError> {
+        let memory = QueueMemory::allocate(platform, card, size)?;
+        let buffers = Buffers::allocate(platform, card, memory.entries(), DmaAccess::Read)?;
         let free = FreeSlots::all(memory.entries());
         Ok(Self { memory, buffers, free, answers_invalid: 0 })
     }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use memory::Memory;
-use noreturn_nic::{ConfigSpace, DmaRegion, PciAddress, Platform, Registers};
+use noreturn_nic::{ConfigSpace, DmaAccess, DmaRegion, PciAddress, Platform, Registers};
 
 /// Where the model card is.
 pub const CARD: PciAddress = PciAddress { bus: 0, device: 3, function: 0 };
@@ -66,6 +66,8 @@ pub struct Bus {
     pub memory: Memory,
     /// Whether the card may reach it.
     pub mastering: bool,
+    /// Whether the machine fences memory, or says so.
+    pub fenced: bool,
 }
 
 /// A write that the drivers made.
@@ -150,7 +152,7 @@ impl<C: Card> Machine<C> {
     /// A machine with a card at [`CARD`] whose registers start at `base`.
     pub fn new(card: C, config: Config, base: u64) -> Self {
         let functions = BTreeMap::from([((CARD.bus, CARD.device, CARD.function), config)]);
-        let bus = Bus { memory: Memory::default(), mastering: true };
+        let bus = Bus { memory: Memory::default(), mastering: true, fenced: false };
         let state = State { card, base, bus, functions, writes: Vec::new(), now_us: 0 };
         Self { state: Rc::new(RefCell::new(state)) }
     }
@@ -216,9 +218,14 @@ impl<C: Card> Platform for Machine<C> {
         Some(Window { machine: self.clone(), start: physical - base, bytes })
     }
 
-    fn allocate_dma(&mut self, bytes: usize) -> Option<DmaRegion> {
+    fn allocate_dma(&mut self, card: PciAddress, bytes: usize, access: DmaAccess) -> Option<DmaRegion> {
+        assert_eq!(card, CARD, "memory for another card");
         assert!(bytes.is_power_of_two() && bytes <= 2 << 20, "what the kernel can give");
-        Some(self.state_mut().bus.memory.allocate(bytes))
+        Some(self.state_mut().bus.memory.allocate(bytes, access))
+    }
+
+    fn is_dma_fenced(&self) -> bool {
+        self.state().bus.fenced
     }
 
     fn now_us(&self) -> u64 {

@@ -45,7 +45,7 @@ impl Virtio {
     fn new() -> Self {
         Self {
             // Much is offered; the drivers must take little of it.
-            features: 1 << 32 | 1 << 16 | 1 << 5 | 1 << 15 | 1 << 17 | 1 << 29 | 1 << 28 | 1,
+            features: 1 << 33 | 1 << 32 | 1 << 16 | 1 << 5 | 1 << 15 | 1 << 17 | 1 << 29 | 1 << 28 | 1,
             accepted: 0,
             feature_select: [0; 2],
             status: 15,
