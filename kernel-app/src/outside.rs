@@ -9,7 +9,9 @@ use noreturn_nic::{CardModel, FirmwareState, OutsideCard, TransmitError, Transmi
 use noreturn_ring::Read;
 use noreturn_wire::crossing::CROSSING_BYTES_MAX;
 use noreturn_wire::frame::FRAME_BYTES_MAX;
-use noreturn_wire::{Beacon, BootId, Counter, Counters, Crossing, OutsideCard as CardState};
+use noreturn_wire::{
+    Beacon, BootId, Counter, Counters, Crossing, LastStop, OutsideCard as CardState, Watchdog,
+};
 
 use crate::crossing::Reader;
 use crate::fatal::Fatal;
@@ -63,6 +65,8 @@ impl Outside {
             uptime_us: 0,
             clock_us: 0,
             outside: card_state(&card, firmware),
+            last_stop: LastStop::Unknown,
+            watchdog: Watchdog::None,
             counters: Counters::default(),
         };
         Ok(Self {

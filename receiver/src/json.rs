@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use noreturn_link::Arrival;
-use noreturn_wire::{Beacon, CardModel, Quality, Record, Value};
+use noreturn_wire::{Beacon, CardModel, LastStop, Quality, Record, Value, Watchdog};
 use serde::{Serialize, Serializer};
 
 use crate::item::{ImageCheck, Item, Origin, Source, Verdict};
@@ -145,6 +145,8 @@ pub struct BeaconJson {
     clock: Option<String>,
     clock_us: u64,
     outside: OutsideJson,
+    last_stop: Cow<'static, str>,
+    watchdog: &'static str,
     counters: BTreeMap<&'static str, u64>,
 }
 
@@ -176,9 +178,31 @@ impl BeaconJson {
                 firmware_left_receiver_on: beacon.outside.firmware_left_receiver_on,
                 firmware_frames_received: beacon.outside.firmware_frames_received,
             },
+            last_stop: last_stop(beacon.last_stop),
+            watchdog: match beacon.watchdog {
+                Watchdog::None => "none",
+                Watchdog::I6300esb => "i6300esb",
+                Watchdog::Tco => "tco",
+            },
             counters: beacon.counters.iter().collect(),
         }
     }
+}
+
+/// How the boot before this one ended, in words that programs can compare.
+#[must_use]
+pub fn last_stop(stop: LastStop) -> Cow<'static, str> {
+    Cow::Borrowed(match stop {
+        LastStop::Unknown => "unknown",
+        LastStop::Reset => "reset",
+        LastStop::Stalled => "stalled",
+        LastStop::Panicked => "panicked",
+        LastStop::OutOfMemory => "out of memory",
+        LastStop::Exception { vector } => return Cow::Owned(format!("exception {vector}")),
+        LastStop::NotStarted => "not started",
+        LastStop::NoEntropy => "no entropy",
+        LastStop::OutsideReceives => "outside receives",
+    })
 }
 
 /// What was lost on the way to a sink.

@@ -160,7 +160,9 @@ fn without_an_expected_image_it_says_unchecked_loudly() {
     let remains = daemon.stop(Signal::TERM);
     assert_eq!(remains.of_kind("image_check")[0]["image_check"], "unchecked");
     assert_eq!(remains.of_kind("beacon").len(), 2);
-    assert_eq!(remains.of_kind("beacon")[0]["outside"]["firmware_frames_received"], 3);
+    let beacon = &remains.of_kind("beacon")[0];
+    assert_eq!(beacon["outside"]["firmware_frames_received"], 3);
+    assert_eq!((&beacon["last_stop"], &beacon["watchdog"]), (&"stalled".into(), &"i6300esb".into()));
     assert!(remains.log.iter().any(|line| line.contains("WARN") && line.contains("UNCHECKED")));
 }
 

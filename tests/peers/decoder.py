@@ -227,12 +227,19 @@ class Reader:
         return {"step": step}
 
 
+LAST_STOPS = ("unknown", "reset", "stalled", "panicked", "out of memory", "exception", "not started", "no entropy",
+              "outside receives")
+
+
 def beacon(payload):
     reader = Reader(payload)
     result = {"kind": "beacon", "image_sha256": reader.take(32).hex(), "config_sha256": reader.take(32).hex()}
     result |= {"uptime_us": reader.varint(), "clock_us": reader.varint(), "model": reader.varint()}
     result |= {"link_up": reader.take(1) == b"\x01", "firmware_left_receiver_on": reader.take(1) == b"\x01"}
     result["firmware_frames_received"] = reader.varint() if reader.take(1) == b"\x01" else None
+    last_stop = LAST_STOPS[reader.varint()]
+    result["last_stop"] = [last_stop, reader.take(1)[0]] if last_stop == "exception" else last_stop
+    result["watchdog"] = ("none", "i6300esb", "tco")[reader.varint()]
     return result | {"counters": [reader.varint() for _ in range(reader.varint())]}
 
 

@@ -14,8 +14,8 @@ use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::{FRAME_BYTES_MAX, SHARD_BYTES_MAX};
 use noreturn_wire::{
     Announce, Beacon, Body, BootId, Bytes, CardModel, Class, Counter, Counters, DiodeId, Fault, FileId,
-    FilePart, FileStep, Header, Heads, Message, OutsideCard, Quality, Record, SourceId, StreamId, StreamPart,
-    StreamStep, Value,
+    FilePart, FileStep, Header, Heads, LastStop, Message, OutsideCard, Quality, Record, SourceId, StreamId,
+    StreamPart, StreamStep, Value, Watchdog,
 };
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -156,7 +156,16 @@ fn beacon() -> Beacon {
         firmware_left_receiver_on: false,
         firmware_frames_received: Some(236),
     };
-    Beacon { image_sha256: [1; 32], config_sha256: [2; 32], uptime_us: 99, clock_us: 300, outside, counters }
+    Beacon {
+        image_sha256: [1; 32],
+        config_sha256: [2; 32],
+        uptime_us: 99,
+        clock_us: 300,
+        outside,
+        last_stop: LastStop::Exception { vector: 14 },
+        watchdog: Watchdog::Tco,
+        counters,
+    }
 }
 
 /// A frame, when it was sent, and what is in it, if it is a data frame of something said just then.
@@ -311,6 +320,10 @@ fn a_decoder_written_from_the_document_reads_what_the_sender_sent() {
     let beacons = take(&mut decoded, &["beacon"]);
     assert_eq!((beacons.len(), &beacons[0]["counters"][15]), (1, &json!(12_345)), "{beacons:?}");
     assert_eq!(beacons[0]["image_sha256"], hex(&[1; 32]));
+    assert_eq!(
+        (&beacons[0]["last_stop"], &beacons[0]["watchdog"]),
+        (&json!(["exception", 14]), &json!("tco"))
+    );
     let objects = take(&mut decoded, &["stream", "file"]);
     assert_eq!(
         objects,

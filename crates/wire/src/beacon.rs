@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::counter::Counters;
 use crate::message::MessageError;
 
-/// State of the box.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+/// State of the box. The default is that nothing is known of it.
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Beacon {
     /// SHA-256 of the whole medium, as the loader measured it at this boot.
     pub image_sha256: [u8; 32],
@@ -18,12 +18,16 @@ pub struct Beacon {
     pub clock_us: u64,
     /// The outside card, as the box sees it.
     pub outside: OutsideCard,
+    /// How the boot before this one ended.
+    pub last_stop: LastStop,
+    /// What resets the box if it stalls.
+    pub watchdog: Watchdog,
     /// Every counter of both halves.
     pub counters: Counters,
 }
 
 /// The outside card, as the box sees it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct OutsideCard {
     /// Which driver runs it.
     pub model: CardModel,
@@ -36,12 +40,52 @@ pub struct OutsideCard {
 }
 
 /// Which driver runs a card.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum CardModel {
     /// virtio-net, modern PCI transport.
+    #[default]
     VirtioNet,
     /// Intel 82574L and its e1000e relatives.
     IntelE1000e,
+}
+
+/// How a boot ended, as far as the next one can tell.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum LastStop {
+    /// No trace is left of it: the power was off, or the memory did not keep the trace.
+    #[default]
+    Unknown,
+    /// By a reset that neither the box nor its watchdog made: a button, or the firmware.
+    Reset,
+    /// It stalled, and the watchdog reset it.
+    Stalled,
+    /// A check in the program failed.
+    Panicked,
+    /// The heap was exhausted.
+    OutOfMemory,
+    /// The processor raised an exception (Intel SDM volume 3, section 6.3.1).
+    Exception {
+        /// Number of the exception, 0 to 31.
+        vector: u8,
+    },
+    /// It could not start: its configuration, memory or a card was not what it must be. The console said which.
+    NotStarted,
+    /// The processor gave no random numbers.
+    NoEntropy,
+    /// The outside card could have received.
+    OutsideReceives,
+}
+
+/// What resets the box if it stalls.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Watchdog {
+    /// Nothing: the machine has no watchdog that the box knows.
+    #[default]
+    None,
+    /// Intel 6300ESB.
+    I6300esb,
+    /// The TCO timer of an Intel chipset.
+    Tco,
 }
 
 impl Beacon {

@@ -3,8 +3,8 @@
 
 use noreturn_wire::{
     Announce, Beacon, Body, BootId, Bytes, CardModel, Class, Code, Counters, DiodeId, Fault, FileId,
-    FilePart, FileStep, Header, Heads, Message, OutsideCard, Quality, Record, SourceId, StreamId, StreamPart,
-    StreamStep, Value,
+    FilePart, FileStep, Header, Heads, LastStop, Message, OutsideCard, Quality, Record, SourceId, StreamId,
+    StreamPart, StreamStep, Value, Watchdog,
 };
 
 fn hex(bytes: &[u8]) -> String {
@@ -93,10 +93,12 @@ fn beacon() {
         uptime_us: 1_000_000,
         clock_us: 1_700_000_000_000_000,
         outside,
+        last_stop: LastStop::Exception { vector: 14 },
+        watchdog: Watchdog::Tco,
         counters: Counters::default(),
     };
     assert_eq!(
         hex(beacon.encode(&mut [0; 256]).unwrap()),
-        "11111111111111111111111111111111111111111111111111111111111111112222222222222222222222222222222222222222222222222222222222222222c0843d8080f9c0c1c4820301010001ec01260000000000000000000000000000000000000000000000000000000000000000000000000000"
+        "11111111111111111111111111111111111111111111111111111111111111112222222222222222222222222222222222222222222222222222222222222222c0843d8080f9c0c1c4820301010001ec01050e02260000000000000000000000000000000000000000000000000000000000000000000000000000"
     );
 }

@@ -76,7 +76,7 @@ impl Bench {
                 firmware_left_receiver_on: false,
                 firmware_frames_received: None,
             },
-            counters: Counters::default(),
+            ..Beacon::default()
         })))
     }
 

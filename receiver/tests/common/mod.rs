@@ -15,8 +15,8 @@ use noreturn_link::{DiodeKey, Sender, SenderConfig};
 use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::FRAME_BYTES_MAX;
 use noreturn_wire::{
-    Announce, Beacon, BootId, CardModel, Class, Counters, DiodeId, Fault, Heads, Message, OutsideCard,
-    Quality, Record, SourceId, Value,
+    Announce, Beacon, BootId, CardModel, Class, Counters, DiodeId, Fault, Heads, LastStop, Message,
+    OutsideCard, Quality, Record, SourceId, Value, Watchdog,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value as Json;
@@ -285,7 +285,9 @@ impl Diode {
                 firmware_left_receiver_on: false,
                 firmware_frames_received: Some(3),
             },
-            counters: Counters::default(),
+            last_stop: LastStop::Stalled,
+            watchdog: Watchdog::I6300esb,
+            ..Beacon::default()
         });
     }
 

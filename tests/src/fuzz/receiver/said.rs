@@ -2,8 +2,8 @@
 
 use noreturn_wire::frame::SHARD_BYTES_MAX;
 use noreturn_wire::{
-    Beacon, Bytes, CardModel, Counters, FileId, FilePart, FileStep, Message, OutsideCard, Quality, Record,
-    SourceId, StreamId, StreamPart, StreamStep, Value,
+    Beacon, Bytes, CardModel, FileId, FilePart, FileStep, Message, OutsideCard, Quality, Record, SourceId,
+    StreamId, StreamPart, StreamStep, Value,
 };
 
 /// Bytes of one part of a stream or a file.
@@ -80,13 +80,12 @@ pub(super) fn beacon(uptime_us: u64) -> Beacon {
         firmware_left_receiver_on: false,
         firmware_frames_received: Some(3),
     };
-    let counters = Counters::default();
     Beacon {
         image_sha256: [1; 32],
         config_sha256: [2; 32],
         uptime_us,
         clock_us: uptime_us,
         outside,
-        counters,
+        ..Beacon::default()
     }
 }

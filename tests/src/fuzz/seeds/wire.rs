@@ -5,7 +5,7 @@ use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_counters, encode_messag
 use noreturn_wire::frame::SHARD_BYTES_MAX;
 use noreturn_wire::{
     Announce, Beacon, Body, BootId, CardModel, Class, Code, Counter, Counters, DiodeId, Fault, Header, Heads,
-    Message, OutsideCard, Quality, Record, SourceId, Value,
+    LastStop, Message, OutsideCard, Quality, Record, SourceId, Value, Watchdog,
 };
 
 use super::Seed;
@@ -85,6 +85,8 @@ fn beacon() -> Vec<u8> {
         uptime_us: 1_000_000,
         clock_us: 1_700_000_000_000_000,
         outside,
+        last_stop: LastStop::Exception { vector: 14 },
+        watchdog: Watchdog::I6300esb,
         counters: counters(),
     };
     beacon.encode(&mut [0; SHARD_BYTES_MAX]).expect("it fits").to_vec()
