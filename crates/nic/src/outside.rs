@@ -5,6 +5,7 @@ use crate::memory::MmioRegion;
 use crate::pci::{Function, PciAddress};
 use crate::platform::Platform;
 use crate::registers::Registers;
+use crate::sight::{LinkPlace, LinkSight};
 use crate::transmit::{TransmitCounters, TransmitError};
 use crate::{e1000e, virtio};
 
@@ -99,6 +100,24 @@ impl<R: Registers> OutsideCard<R> {
         match self {
             Self::E1000e(_) => CardModel::IntelE1000e,
             Self::VirtioNet(_) => CardModel::VirtioNet,
+        }
+    }
+
+    /// A view of the card's link for who must not hold the card; see [`LinkSight`].
+    ///
+    /// # Errors
+    /// [`StartError::NotMapped`].
+    pub fn link_sight<P: Platform<Registers = R>>(
+        &self,
+        platform: &mut P,
+    ) -> Result<LinkSight<R>, StartError> {
+        LinkSight::open(platform, self.link_place())
+    }
+
+    fn link_place(&self) -> LinkPlace {
+        match self {
+            Self::E1000e(card) => card.link_place(),
+            Self::VirtioNet(card) => card.link_place(),
         }
     }
 

@@ -7,12 +7,17 @@ use crate::outside::{FirmwareState, TransmitOnly};
 use crate::pci::Function;
 use crate::platform::Platform;
 use crate::registers::Registers;
+use crate::sight::LinkPlace;
 use crate::transmit::{TransmitCounters, TransmitError};
+
+/// Offset of STATUS (datasheet, 10.2.2.2).
+const STATUS: u64 = 0x0008;
 
 /// An 82574 that only sends.
 #[derive(Debug)]
 pub struct Outside<R> {
     transmitter: Transmitter<R>,
+    link_place: LinkPlace,
 }
 
 impl<R: Registers> Outside<R> {
@@ -33,7 +38,13 @@ impl<R: Registers> Outside<R> {
         transmitter.enable();
         transmitter.check_receive_off().map_err(refused)?;
         function.allow_bus_mastering(platform);
-        Ok((Self { transmitter }, firmware))
+        let link_place = LinkPlace::E1000e { physical: physical + STATUS };
+        Ok((Self { transmitter, link_place }, firmware))
+    }
+
+    /// Where the card tells whether it has a link.
+    pub(crate) const fn link_place(&self) -> LinkPlace {
+        self.link_place
     }
 }
 

@@ -7,12 +7,17 @@ use crate::outside::{FirmwareState, TransmitOnly};
 use crate::pci::Function;
 use crate::platform::Platform;
 use crate::registers::Registers;
+use crate::sight::LinkPlace;
 use crate::transmit::{TransmitCounters, TransmitError};
+
+/// Offset in the device window of the word whose upper half is `status` (VIRTIO 1.2, 5.1.4).
+const STATUS_WORD: u64 = 4;
 
 /// A virtio-net card that only sends.
 #[derive(Debug)]
 pub struct Outside<R> {
     transmitter: Transmitter<R>,
+    link_place: LinkPlace,
 }
 
 impl<R: Registers> Outside<R> {
@@ -35,7 +40,15 @@ impl<R: Registers> Outside<R> {
             function.silence(platform);
             refused(path)
         })?;
-        Ok((Self { transmitter }, firmware))
+        let physical = windows.device.physical() + STATUS_WORD;
+        let told = transmitter.tells_link();
+        let link_place = if told { LinkPlace::VirtioNet { physical } } else { LinkPlace::Untold };
+        Ok((Self { transmitter, link_place }, firmware))
+    }
+
+    /// Where the card tells whether it has a link.
+    pub(crate) const fn link_place(&self) -> LinkPlace {
+        self.link_place
     }
 }
 

@@ -96,6 +96,11 @@ impl<R: Registers> Transmitter<R> {
         works && (self.features & FEATURE_STATUS == 0 || self.registers.link_status_up())
     }
 
+    /// Whether the card tells its link's state.
+    pub(super) fn tells_link(&self) -> bool {
+        self.features & FEATURE_STATUS != 0
+    }
+
     pub(super) fn station_address(&self) -> [u8; 6] {
         self.station_address
     }

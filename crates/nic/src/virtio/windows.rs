@@ -29,6 +29,11 @@ impl Window {
         self.bytes
     }
 
+    /// Where it starts.
+    pub(super) fn physical(&self) -> u64 {
+        self.physical
+    }
+
     /// Maps the window.
     pub(super) fn map<P: Platform>(&self, platform: &mut P) -> Result<P::Registers, StartError> {
         let Self { physical, bytes } = *self;

@@ -1,0 +1,78 @@
+//! A look at whether a card's cable carries a link, for who must not touch the card.
+//!
+//! The inside half tells the operator inside that the outside link is down, but nothing that the outside half writes
+//! may reach it. So it looks for itself: a [`LinkSight`] holds a mapping of the few bytes around one status register
+//! of the card, has a name for that register alone, and can only read it. Reading it has no effect on either card.
+
+use crate::error::StartError;
+use crate::memory::MmioRegion;
+use crate::platform::Platform;
+use crate::registers::Registers;
+
+/// Bytes of a card's registers that a [`LinkSight`] has mapped.
+const WINDOW_BYTES: usize = 4;
+
+/// Where the physical address of a card's status register is, and which kind it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum LinkPlace {
+    /// STATUS of an 82574, whose bit 1 is the link (datasheet, 10.2.2.2). Reading has no side effect.
+    E1000e {
+        /// Physical address of the register.
+        physical: u64,
+    },
+    /// `status` of a virtio-net device, whose bit 0 is the link (VIRTIO 1.2, 5.1.4), in the upper half of a word.
+    VirtioNet {
+        /// Physical address of the word.
+        physical: u64,
+    },
+    /// The card does not tell; it is taken to have a link.
+    Untold,
+}
+
+/// Can see one bit of a card, and do nothing.
+#[derive(Debug)]
+pub struct LinkSight<R = MmioRegion> {
+    register: Register<R>,
+}
+
+#[derive(Debug)]
+enum Register<R> {
+    E1000e(R),
+    VirtioNet(R),
+    Untold,
+}
+
+impl<R: Registers> LinkSight<R> {
+    /// Maps the register at `place`, and no more than the word that it is in.
+    pub(crate) fn open<P: Platform<Registers = R>>(
+        platform: &mut P,
+        place: LinkPlace,
+    ) -> Result<Self, StartError> {
+        let mut map = |physical| {
+            let error = StartError::NotMapped { physical, bytes: WINDOW_BYTES };
+            platform.map_registers(physical, WINDOW_BYTES).ok_or(error)
+        };
+        let register = match place {
+            LinkPlace::E1000e { physical } => Register::E1000e(map(physical)?),
+            LinkPlace::VirtioNet { physical } => Register::VirtioNet(map(physical)?),
+            LinkPlace::Untold => Register::Untold,
+        };
+        Ok(Self { register })
+    }
+
+    /// Whether the cable carries a link. A card that does not answer has none.
+    #[must_use]
+    pub fn link_up(&self) -> bool {
+        match &self.register {
+            Register::E1000e(word) => match word.read32(0) {
+                u32::MAX => false,
+                status => status & 1 << 1 != 0,
+            },
+            Register::VirtioNet(word) => match word.read16(2) {
+                u16::MAX => false,
+                status => status & 1 != 0,
+            },
+            Register::Untold => true,
+        }
+    }
+}
