@@ -4,6 +4,7 @@
 
 pub mod link;
 pub mod modbus;
+pub mod status;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,8 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use link::Link;
 use modbus::Device;
+use status::Status;
 
-const MAGIC: &[u8] = b"NRCF\x02";
+const MAGIC: &[u8] = b"NRCF\x03";
 
 /// Sources of one site at most.
 pub const SOURCES_MAX: usize = 4096;
@@ -39,6 +41,8 @@ pub struct Config {
     pub outside: Outside,
     /// The one-way link.
     pub link: Link,
+    /// What can be read of the box on the inside.
+    pub status: Status,
     /// What is polled.
     pub devices: Vec<Device>,
     /// Every tag; a source's number is its place here.
@@ -144,7 +148,7 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Magic => f.write_str("it does not start with \"NRCF\" and version 2"),
+            Self::Magic => f.write_str("it does not start with \"NRCF\" and version 3"),
             Self::Malformed => f.write_str("its contents cannot be decoded"),
             Self::Value(what) => write!(f, "{what}"),
         }
@@ -191,6 +195,7 @@ impl Config {
             (self.sources.iter().all(Source::is_valid), "a tag's name or unit is empty or too long"),
         ])?;
         self.link.check()?;
+        self.status.check()?;
         self.devices.iter().try_for_each(|device| device.check(self.sources.len()))
     }
 }

@@ -8,6 +8,7 @@ use noreturn_image_format::config::link::{
 use noreturn_image_format::config::modbus::{
     BITS_MAX, Device, Encoding, Function, Point, REGISTERS_MAX, Read, WordOrder,
 };
+use noreturn_image_format::config::status::Status;
 use noreturn_image_format::config::{
     Class, Destination, Diode, Inside, NAME_BYTES_MAX, Outside, PciAddress, Source, UNIT_BYTES_MAX,
 };
@@ -82,6 +83,7 @@ fn config() -> Config {
             destinations: vec![Destination { mac: [0x52, 0x55, 10, 0, 2, 2], address, port: 4100 }],
         },
         link: link(),
+        status: Status { modbus_port: Some(502), http_port: None },
         devices: vec![device()],
         sources: vec![source("plc/status", ""), source("plc/level", "m"), alarm],
     }
@@ -91,11 +93,11 @@ fn config() -> Config {
 #[test]
 fn the_golden_bytes_are_written_and_read() {
     let bytes = config().encode().unwrap();
-    assert!(bytes.starts_with(b"NRCF\x02\x07\x04east\x5a\x5a"));
-    assert_eq!(bytes.len(), 221);
+    assert!(bytes.starts_with(b"NRCF\x03\x07\x04east\x5a\x5a"));
+    assert_eq!(bytes.len(), 225);
     assert_eq!(
         Sha256Digest::of(&bytes).to_string(),
-        "93470d821ff33ff9c845393adae007140a0ba830e3f70c5ed1c5faa31f2292d0"
+        "69e016509247eb22f36226b3a17c2ea3ee3c4de5e425c767a01cbfb847b57d1a"
     );
     assert_eq!(Config::decode(&bytes), Ok(config()));
 }
@@ -107,7 +109,7 @@ fn cuts_and_additions_are_refused() {
         assert!(Config::decode(&bytes[..length]).is_err(), "{length}");
     }
     assert_eq!(Config::decode(&[&bytes[..], &[0]].concat()), Err(ConfigError::Malformed));
-    assert_eq!(Config::decode(b"NRCF\x01"), Err(ConfigError::Magic));
+    assert_eq!(Config::decode(b"NRCF\x02"), Err(ConfigError::Magic));
 }
 
 #[test]
@@ -170,6 +172,21 @@ fn every_rule_of_the_link_holds() {
         refuse(|c| c.queue_bytes_max = 512 << 20, "more than 512 MiB");
         refuse(|c| c.history_bytes_max = 512 << 20, "more than 512 MiB");
     }
+}
+
+#[test]
+fn every_rule_of_the_status_holds() {
+    let refuse = |modbus_port, http_port, words| {
+        assert_refused(|c| c.status = Status { modbus_port, http_port }, words);
+    };
+    refuse(Some(0), None, "not 1 to 49151");
+    refuse(None, Some(0), "not 1 to 49151");
+    refuse(Some(49_152), None, "not 1 to 49151");
+    refuse(None, Some(65_535), "not 1 to 49151");
+    refuse(Some(80), Some(80), "are the same");
+    let mut silent = config();
+    silent.status = Status::default();
+    assert!(silent.encode().is_ok());
 }
 
 #[test]
@@ -297,7 +314,7 @@ proptest! {
 
     #[test]
     fn noise_is_refused_or_keeps_every_rule(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        if let Ok(config) = Config::decode(&[b"NRCF\x02", &bytes[..]].concat()) {
+        if let Ok(config) = Config::decode(&[b"NRCF\x03", &bytes[..]].concat()) {
             prop_assert!(config.encode().is_ok());
         }
     }

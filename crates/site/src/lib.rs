@@ -14,6 +14,7 @@ mod modbus;
 mod name;
 mod reads;
 mod section;
+mod status;
 mod summary;
 
 use std::path::Path;
@@ -71,6 +72,15 @@ fn read_config(root: &Section<'_>, key: impl FnOnce(&str) -> Result<[u8; 32], Ke
     let outside =
         root.table("outside").and_then(|section| section.read(|s| cards::read_outside(s, inside.as_ref())));
     let link = root.optional_table("link").read(link::read);
+    let status = root.optional_table("status").read(status::read);
     let (devices, sources) = modbus::read(root, inside.as_ref());
-    Some(Config { diode: diode?, inside: inside?, outside: outside?, link: link?, devices, sources })
+    Some(Config {
+        diode: diode?,
+        inside: inside?,
+        outside: outside?,
+        link: link?,
+        status: status?,
+        devices,
+        sources,
+    })
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use noreturn_image_format::Config;
 use noreturn_image_format::config::link::{Blocks, History, HistoryOrder, Link, TrafficClass};
 use noreturn_image_format::config::modbus::{Device, Read};
+use noreturn_image_format::config::status::Status;
 use noreturn_image_format::config::{Class, Destination, Source};
 
 /// Shows a configuration, a few words a line.
@@ -16,7 +17,7 @@ pub struct Summary<'a>(
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Config { diode, inside, outside, link, devices, sources } = self.0;
+        let Config { diode, inside, outside, link, status, devices, sources } = self.0;
         writeln!(f, "diode    {} \"{}\"", diode.id, diode.name)?;
         write!(f, "inside   card {}, address {}/{}", inside.card, inside.address, inside.prefix)?;
         match inside.gateway {
@@ -30,6 +31,7 @@ impl fmt::Display for Summary<'_> {
         )?;
         outside.destinations.iter().try_for_each(|destination| write_destination(f, destination))?;
         write_link(f, link)?;
+        write_status(f, status)?;
         writeln!(f, "plant    {} devices, {} tags", devices.len(), sources.len())?;
         devices.iter().try_for_each(|device| write_device(f, device, sources))
     }
@@ -54,6 +56,17 @@ fn write_link(f: &mut fmt::Formatter<'_>, link: &Link) -> fmt::Result {
     };
     writeln!(f, ", {share_per_mille} thousandths, {order}, every {interval_ms} ms")?;
     writeln!(f, "memory   {} MiB for the link", link.memory_bytes().div_ceil(1 << 20))
+}
+
+fn write_status(f: &mut fmt::Formatter<'_>, status: &Status) -> fmt::Result {
+    write!(f, "status   ")?;
+    match (status.modbus_port, status.http_port) {
+        (None, None) => write!(f, "on the serial console only")?,
+        (Some(modbus), None) => write!(f, "for Modbus on port {modbus}")?,
+        (None, Some(http)) => write!(f, "for HTTP on port {http}")?,
+        (Some(modbus), Some(http)) => write!(f, "for Modbus on port {modbus} and HTTP on port {http}")?,
+    }
+    writeln!(f)
 }
 
 fn write_blocks(f: &mut fmt::Formatter<'_>, name: &str, blocks: &Blocks) -> fmt::Result {

@@ -92,6 +92,7 @@ fn the_summary_tells_everything_but_the_key() {
          queue 262144 bytes, history 1048576 bytes",
         "100 thousandths, newest first, every 10000 ms",
         "memory   27 MiB",
+        "status   for Modbus on port 502 and HTTP on port 80",
     ] {
         assert!(summary.contains(part), "{part} is missing in\n{summary}");
     }
@@ -341,6 +342,34 @@ fn mistakes_in_the_classes_are_told() {
         "class = \"alarm\"",
         "class = \"bulk\"",
         "LINE:9: modbus[0].point[2].class: \"bulk\" is not \"alarm\" or \"telemetry\" (\"bulk\" is for streams and files only)",
+    );
+}
+
+#[test]
+fn nothing_of_the_status_is_served_unless_asked_for() {
+    let ports = |text: &str| {
+        let status = parse_text(text).unwrap().status;
+        (status.modbus_port, status.http_port)
+    };
+    assert_eq!(ports(example()), (Some(502), Some(80)));
+    let (before, rest) = example().split_once("[status]").unwrap();
+    let (_, after) = rest.split_once("[[modbus]]").unwrap();
+    assert_eq!(ports(&format!("{before}[[modbus]]{after}")), (None, None));
+    assert_eq!(
+        ports(&format!("{before}[status]\nhttp_port = 49151\n[[modbus]]{after}")),
+        (None, Some(49_151))
+    );
+    let port = "modbus_port = 502";
+    for (wrong, shown) in [("0", "0"), ("49152", "49152"), ("\"502\"", "\"502\"")] {
+        let message = format!("LINE:15: status.modbus_port: {shown} is not a whole number from 1 to 49151");
+        assert_refused(port, &format!("modbus_port = {wrong}"), &message);
+    }
+    let message = "NEXT:13: status.http_port: is modbus_port, too; each needs a port of its own";
+    assert_refused(port, "modbus_port = 80", message);
+    assert_refused(
+        port,
+        "allow = []",
+        "LINE:1: status.allow: is not a key that is known here; known are \"http_port\", \"modbus_port\"",
     );
 }
 

@@ -74,7 +74,7 @@ fn two_builds_are_the_same_bytes() {
 fn the_bytes_are_pinned() {
     assert_eq!(
         built().sha256.to_string(),
-        "f53b5126aa4a79e4e7b5f1330b8c7f91c385d5b3d12a53eaed1438d86f9bdd45"
+        "f8303553caa2a69bdc9ac880de988487bb5b5206fafc78c3b1ba32a56d4a7178"
     );
 }
 

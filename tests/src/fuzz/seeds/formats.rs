@@ -61,6 +61,10 @@ share_per_mille = 900
 order = "oldest_first"
 interval_ms = 100
 
+[status]
+modbus_port = 502
+http_port = 80
+
 [[modbus]]
 name = "plc-1"
 address = "10.1.0.10:502"
