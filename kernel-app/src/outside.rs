@@ -10,7 +10,7 @@ use noreturn_ring::Read;
 use noreturn_wire::crossing::CROSSING_BYTES_MAX;
 use noreturn_wire::frame::FRAME_BYTES_MAX;
 use noreturn_wire::{
-    Beacon, BootId, Counter, Counters, Crossing, LastStop, OutsideCard as CardState, Watchdog,
+    Beacon, BootId, Counter, Counters, Crossing, DmaFence, LastStop, OutsideCard as CardState, Watchdog,
 };
 
 use crate::crossing::Reader;
@@ -67,6 +67,7 @@ impl Outside {
             outside: card_state(&card, firmware),
             last_stop: LastStop::Unknown,
             watchdog: Watchdog::None,
+            dma_fence: DmaFence::None,
             counters: Counters::default(),
         };
         Ok(Self {

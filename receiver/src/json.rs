@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use noreturn_link::Arrival;
-use noreturn_wire::{Beacon, CardModel, LastStop, Quality, Record, Value, Watchdog};
+use noreturn_wire::{Beacon, CardModel, DmaFence, LastStop, Quality, Record, Value, Watchdog};
 use serde::{Serialize, Serializer};
 
 use crate::item::{ImageCheck, Item, Origin, Source, Verdict};
@@ -147,6 +147,7 @@ pub struct BeaconJson {
     outside: OutsideJson,
     last_stop: Cow<'static, str>,
     watchdog: &'static str,
+    dma_fence: &'static str,
     counters: BTreeMap<&'static str, u64>,
 }
 
@@ -184,6 +185,10 @@ impl BeaconJson {
                 Watchdog::I6300esb => "i6300esb",
                 Watchdog::Tco => "tco",
             },
+            dma_fence: match beacon.dma_fence {
+                DmaFence::None => "none",
+                DmaFence::Active => "active",
+            },
             counters: beacon.counters.iter().collect(),
         }
     }
@@ -202,6 +207,7 @@ pub fn last_stop(stop: LastStop) -> Cow<'static, str> {
         LastStop::NotStarted => "not started",
         LastStop::NoEntropy => "no entropy",
         LastStop::OutsideReceives => "outside receives",
+        LastStop::DmaFault => "dma fault",
     })
 }
 

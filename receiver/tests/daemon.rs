@@ -163,6 +163,7 @@ fn without_an_expected_image_it_says_unchecked_loudly() {
     let beacon = &remains.of_kind("beacon")[0];
     assert_eq!(beacon["outside"]["firmware_frames_received"], 3);
     assert_eq!((&beacon["last_stop"], &beacon["watchdog"]), (&"stalled".into(), &"i6300esb".into()));
+    assert_eq!(beacon["dma_fence"], "active");
     assert!(remains.log.iter().any(|line| line.contains("WARN") && line.contains("UNCHECKED")));
 }
 

@@ -228,7 +228,7 @@ class Reader:
 
 
 LAST_STOPS = ("unknown", "reset", "stalled", "panicked", "out of memory", "exception", "not started", "no entropy",
-              "outside receives")
+              "outside receives", "dma fault")
 
 
 def beacon(payload):
@@ -240,6 +240,7 @@ def beacon(payload):
     last_stop = LAST_STOPS[reader.varint()]
     result["last_stop"] = [last_stop, reader.take(1)[0]] if last_stop == "exception" else last_stop
     result["watchdog"] = ("none", "i6300esb", "tco")[reader.varint()]
+    result["dma_fence"] = ("none", "active")[reader.varint()]
     return result | {"counters": [reader.varint() for _ in range(reader.varint())]}
 
 

@@ -13,9 +13,9 @@ use noreturn_tests::repository;
 use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::{FRAME_BYTES_MAX, SHARD_BYTES_MAX};
 use noreturn_wire::{
-    Announce, Beacon, Body, BootId, Bytes, CardModel, Class, Counter, Counters, DiodeId, Fault, FileId,
-    FilePart, FileStep, Header, Heads, LastStop, Message, OutsideCard, Quality, Record, SourceId, StreamId,
-    StreamPart, StreamStep, Value, Watchdog,
+    Announce, Beacon, Body, BootId, Bytes, CardModel, Class, Counter, Counters, DiodeId, DmaFence, Fault,
+    FileId, FilePart, FileStep, Header, Heads, LastStop, Message, OutsideCard, Quality, Record, SourceId,
+    StreamId, StreamPart, StreamStep, Value, Watchdog,
 };
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -164,6 +164,7 @@ fn beacon() -> Beacon {
         outside,
         last_stop: LastStop::Exception { vector: 14 },
         watchdog: Watchdog::Tco,
+        dma_fence: DmaFence::Active,
         counters,
     }
 }
@@ -324,6 +325,7 @@ fn a_decoder_written_from_the_document_reads_what_the_sender_sent() {
         (&beacons[0]["last_stop"], &beacons[0]["watchdog"]),
         (&json!(["exception", 14]), &json!("tco"))
     );
+    assert_eq!(beacons[0]["dma_fence"], "active");
     let objects = take(&mut decoded, &["stream", "file"]);
     assert_eq!(
         objects,

@@ -22,6 +22,8 @@ pub struct Beacon {
     pub last_stop: LastStop,
     /// What resets the box if it stalls.
     pub watchdog: Watchdog,
+    /// What keeps cards from memory that is not theirs.
+    pub dma_fence: DmaFence,
     /// Every counter of both halves.
     pub counters: Counters,
 }
@@ -74,6 +76,8 @@ pub enum LastStop {
     NoEntropy,
     /// The outside card could have received.
     OutsideReceives,
+    /// A device reached for memory that was not its own, and was stopped.
+    DmaFault,
 }
 
 /// What resets the box if it stalls.
@@ -86,6 +90,16 @@ pub enum Watchdog {
     I6300esb,
     /// The TCO timer of an Intel chipset.
     Tco,
+}
+
+/// What keeps cards from memory that is not theirs.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum DmaFence {
+    /// Nothing: the machine has no remapping unit that its firmware tells of.
+    #[default]
+    None,
+    /// The machine's remapping units: a card reaches its rings and buffers, every other device nothing.
+    Active,
 }
 
 impl Beacon {

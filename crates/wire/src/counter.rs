@@ -103,6 +103,9 @@ counters! {
     LinkHeld = "link_held",
     /// Messages that nothing keeps (names, heads) and that came while the outside card had no link; dropped.
     LinkDownDropped = "link_down_dropped",
+    /// Accesses to memory that the DMA fence has stopped: of devices that the firmware left at work, for any later one stops
+    /// the box.
+    DmaFaults = "dma_faults",
 }
 
 const _: () = assert!(Counter::ALL.len() <= COUNTERS_MAX);

@@ -14,7 +14,7 @@ pub mod frame;
 pub mod message;
 pub mod object;
 
-pub use beacon::{Beacon, CardModel, LastStop, OutsideCard, Watchdog};
+pub use beacon::{Beacon, CardModel, DmaFence, LastStop, OutsideCard, Watchdog};
 pub use counter::{Counter, Counters};
 pub use crossing::Crossing;
 pub use frame::{Body, BootId, Class, Code, DiodeId, Header, HeaderError};

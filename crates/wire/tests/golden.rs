@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use noreturn_wire::{
-    Announce, Beacon, Body, BootId, Bytes, CardModel, Class, Code, Counters, DiodeId, Fault, FileId,
-    FilePart, FileStep, Header, Heads, LastStop, Message, OutsideCard, Quality, Record, SourceId, StreamId,
-    StreamPart, StreamStep, Value, Watchdog,
+    Announce, Beacon, Body, BootId, Bytes, CardModel, Class, Code, Counters, DiodeId, DmaFence, Fault,
+    FileId, FilePart, FileStep, Header, Heads, LastStop, Message, OutsideCard, Quality, Record, SourceId,
+    StreamId, StreamPart, StreamStep, Value, Watchdog,
 };
 
 fn hex(bytes: &[u8]) -> String {
@@ -95,10 +95,11 @@ fn beacon() {
         outside,
         last_stop: LastStop::Exception { vector: 14 },
         watchdog: Watchdog::Tco,
+        dma_fence: DmaFence::Active,
         counters: Counters::default(),
     };
     assert_eq!(
         hex(beacon.encode(&mut [0; 256]).unwrap()),
-        "11111111111111111111111111111111111111111111111111111111111111112222222222222222222222222222222222222222222222222222222222222222c0843d8080f9c0c1c4820301010001ec01050e02260000000000000000000000000000000000000000000000000000000000000000000000000000"
+        "11111111111111111111111111111111111111111111111111111111111111112222222222222222222222222222222222222222222222222222222222222222c0843d8080f9c0c1c4820301010001ec01050e020127000000000000000000000000000000000000000000000000000000000000000000000000000000"
     );
 }

@@ -7,7 +7,7 @@ use noreturn_wire::message::{HEADS_MAX, NAME_BYTES_MAX, UNIT_BYTES_MAX};
 use noreturn_wire::object::{OBJECT_BYTES_MAX, OBJECT_NAME_BYTES_MAX, PART_BYTES_MAX};
 use noreturn_wire::{
     Announce, Beacon, Body, BootId, Bytes, CardModel, Class, Code, Counter, Counters, Crossing, DiodeId,
-    Fault, FileId, FilePart, FileStep, Header, HeaderError, Heads, LastStop, Message, MessageError,
+    DmaFence, Fault, FileId, FilePart, FileStep, Header, HeaderError, Heads, LastStop, Message, MessageError,
     OutsideCard, Quality, Record, SourceId, StreamId, StreamPart, StreamStep, Value, Watchdog,
 };
 use proptest::prelude::*;
@@ -145,6 +145,7 @@ fn a_beacon_with_every_counter_at_its_largest_fits_a_frame() {
         outside,
         last_stop: LastStop::Exception { vector: 31 },
         watchdog: Watchdog::Tco,
+        dma_fence: DmaFence::Active,
         counters: counters(0),
     };
     Counter::ALL.iter().for_each(|&counter| beacon.counters.set(counter, u64::MAX));

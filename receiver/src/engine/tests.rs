@@ -1,7 +1,7 @@
 //! The engine without protocol, sockets or clock: events in, items out.
 
 use noreturn_link::ReceiverConfig;
-use noreturn_wire::{CardModel, Counters, OutsideCard, Quality, Value};
+use noreturn_wire::{CardModel, OutsideCard, Quality, Value};
 
 use super::*;
 use crate::item::Source;

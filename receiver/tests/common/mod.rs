@@ -15,7 +15,7 @@ use noreturn_link::{DiodeKey, Sender, SenderConfig};
 use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::FRAME_BYTES_MAX;
 use noreturn_wire::{
-    Announce, Beacon, BootId, CardModel, Class, Counters, DiodeId, Fault, Heads, LastStop, Message,
+    Announce, Beacon, BootId, CardModel, Class, DiodeId, DmaFence, Fault, Heads, LastStop, Message,
     OutsideCard, Quality, Record, SourceId, Value, Watchdog,
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -287,6 +287,7 @@ impl Diode {
             },
             last_stop: LastStop::Stalled,
             watchdog: Watchdog::I6300esb,
+            dma_fence: DmaFence::Active,
             ..Beacon::default()
         });
     }

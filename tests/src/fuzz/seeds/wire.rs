@@ -4,8 +4,8 @@ use noreturn_collect::modbus::exercise::device;
 use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_counters, encode_message};
 use noreturn_wire::frame::SHARD_BYTES_MAX;
 use noreturn_wire::{
-    Announce, Beacon, Body, BootId, CardModel, Class, Code, Counter, Counters, DiodeId, Fault, Header, Heads,
-    LastStop, Message, OutsideCard, Quality, Record, SourceId, Value, Watchdog,
+    Announce, Beacon, Body, BootId, CardModel, Class, Code, Counter, Counters, DiodeId, DmaFence, Fault,
+    Header, Heads, LastStop, Message, OutsideCard, Quality, Record, SourceId, Value, Watchdog,
 };
 
 use super::Seed;
@@ -87,6 +87,7 @@ fn beacon() -> Vec<u8> {
         outside,
         last_stop: LastStop::Exception { vector: 14 },
         watchdog: Watchdog::I6300esb,
+        dma_fence: DmaFence::Active,
         counters: counters(),
     };
     beacon.encode(&mut [0; SHARD_BYTES_MAX]).expect("it fits").to_vec()
