@@ -106,6 +106,12 @@ counters! {
     /// Accesses to memory that the DMA fence has stopped: of devices that the firmware left at work, for any later one stops
     /// the box.
     DmaFaults = "dma_faults",
+    /// Requests for the box's state that were answered, from the inside network.
+    StatusRequests = "status_requests",
+    /// Requests for the box's state that were refused; somebody may want to change something.
+    StatusRefused = "status_refused",
+    /// Connections for the box's state that were cut: what came made no sense, or came too slowly.
+    StatusCut = "status_cut",
 }
 
 const _: () = assert!(Counter::ALL.len() <= COUNTERS_MAX);
