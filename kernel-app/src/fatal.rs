@@ -1,17 +1,9 @@
-//! What stops the box, and how: a message that a person can act on, then a reset into a fresh,
-//! verified boot. Running on in an unknown state is not an option.
+//! What stops the box while it still knows what it does. Running on in an unknown state is not an option.
 
 use core::fmt;
 
-use hermit::println;
-use noreturn_image_format::{ConfigError, HandoverError};
+use noreturn_image_format::{ConfigError, HandoverError, StopCause};
 use noreturn_nic::{ReceivePath, StartError};
-use x86_64::instructions::port::Port;
-
-use crate::clock;
-
-/// Seconds for a person to read the message.
-const MESSAGE_S: u64 = 10;
 
 /// Why the box cannot go on.
 pub enum Fatal {
@@ -21,6 +13,8 @@ pub enum Fatal {
     ConfigChanged,
     /// The configuration is refused.
     Config(ConfigError),
+    /// The table of exceptions is not the one that was expected.
+    Exceptions,
     /// The processor gives no random numbers.
     NoEntropy,
     /// The machine has less free memory than this.
@@ -34,6 +28,23 @@ pub enum Fatal {
     Card(StartError),
     /// The outside card could receive.
     OutsideReceives(ReceivePath),
+}
+
+impl Fatal {
+    /// What the next boot is told.
+    pub fn cause(&self) -> StopCause {
+        match self {
+            Self::NoEntropy => StopCause::NoEntropy,
+            Self::OutsideReceives(_) => StopCause::OutsideReceives,
+            Self::Handover(_)
+            | Self::ConfigChanged
+            | Self::Config(_)
+            | Self::Exceptions
+            | Self::Memory { .. }
+            | Self::Ring
+            | Self::Card(_) => StopCause::NotStarted,
+        }
+    }
 }
 
 impl From<HandoverError> for Fatal {
@@ -60,6 +71,9 @@ impl fmt::Display for Fatal {
             Self::Handover(error) => write!(f, "{error}"),
             Self::ConfigChanged => f.write_str("the configuration changed after the loader measured it"),
             Self::Config(error) => write!(f, "configuration: {error}; build the image again"),
+            Self::Exceptions => {
+                f.write_str("the table of exceptions has another length; build the image again")
+            }
             Self::NoEntropy => {
                 f.write_str("the processor has no working RDSEED or RDRAND; use another machine")
             }
@@ -79,15 +93,3 @@ macro_rules! say {
     ($($argument:tt)*) => { hermit::println!("noreturn: {}", format_args!($($argument)*)) };
 }
 pub(crate) use say;
-
-/// Says why, and resets the machine into a new boot.
-pub fn stop(fatal: &Fatal) -> ! {
-    println!("noreturn: STOP: {fatal}");
-    println!("noreturn: nothing more is sent; reset in {MESSAGE_S} s");
-    clock::sleep_us(MESSAGE_S * 1_000_000);
-    loop {
-        // SAFETY: port 0xCF9 is the reset control register of every PC chipset (Intel ICH, section
-        // "Reset Control"); 6 is a full reset. Nothing is to be preserved: all state dies here by design.
-        unsafe { Port::<u8>::new(0xcf9).write(6) };
-    }
-}

@@ -37,6 +37,36 @@ impl Machine {
     }
 }
 
+/// The watchdog of this machine.
+pub type Watchdog = noreturn_watchdog::Watchdog<MmioRegion, Ports>;
+
+/// The processor's ports, for the watchdog.
+#[derive(Clone, Copy)]
+pub struct Ports;
+
+impl noreturn_watchdog::Ports for Ports {
+    fn read16(&self, port: u16) -> u16 {
+        // SAFETY: the watchdog's driver reads status and control words of its timer only, which has no effect.
+        unsafe { Port::new(port).read() }
+    }
+
+    fn write8(&mut self, port: u16, value: u8) {
+        // SAFETY: port I/O reaches no memory of ours. The driver writes to its timer's registers and, to reach its timer's
+        // configuration, to the configuration ports, whose users all select anew before each access.
+        unsafe { Port::new(port).write(value) }
+    }
+
+    fn write16(&mut self, port: u16, value: u16) {
+        // SAFETY: as for 8 bits.
+        unsafe { Port::new(port).write(value) }
+    }
+
+    fn write32(&mut self, port: u16, value: u32) {
+        // SAFETY: as for 8 bits.
+        unsafe { Port::new(port).write(value) }
+    }
+}
+
 /// An address of the configuration, for the drivers.
 pub fn address(configured: config::PciAddress) -> PciAddress {
     PciAddress { bus: configured.bus, device: configured.device, function: configured.function }

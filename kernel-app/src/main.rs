@@ -10,60 +10,82 @@ extern crate alloc;
 mod clock;
 mod crossing;
 mod entropy;
+mod exceptions;
+mod facts;
 mod fatal;
 mod handover;
 mod inside;
 mod machine;
 mod memory;
 mod outside;
+#[cfg(feature = "planted")]
+mod planted;
 mod settings;
+mod stop;
+mod trace;
 
-use noreturn_image_format::{Config, Handover};
+use noreturn_image_format::Config;
 use noreturn_nic::{InsideCard, OutsideCard};
 use noreturn_wire::BootId;
 
 use clock::Clock;
-use fatal::{Fatal, say, stop};
+use facts::Facts;
+use fatal::{Fatal, say};
 use inside::Inside;
-use machine::Machine;
+use machine::{Machine, Ports, Watchdog};
 use outside::Outside;
+use stop::stop;
+
+/// Everything that runs.
+struct Box {
+    clock: Clock,
+    watchdog: Option<Watchdog>,
+    inside: Inside,
+    outside: Outside,
+}
 
 /// Hermit calls this once it runs; it never returns.
 #[unsafe(no_mangle)]
 extern "C" fn main(argc: i32, argv: *const *const u8, _envp: *const *const u8) -> i32 {
     match start(argc, argv) {
-        Ok((clock, inside, outside)) => run(&clock, inside, outside),
-        Err(fatal) => stop(&fatal),
+        Ok(running) => run(running),
+        Err(fatal) => stop(fatal.cause(), format_args!("{fatal}")),
     }
 }
 
 /// Brings the box up, or says why it cannot be.
-fn start(argc: i32, argv: *const *const u8) -> Result<(Clock, Inside, Outside), Fatal> {
+fn start(argc: i32, argv: *const *const u8) -> Result<Box, Fatal> {
+    exceptions::install()?;
     let (handover, config) = handover::take(argc, argv)?;
+    let trace = trace::take(handover.trace_address);
     let clock = Clock::start();
-    let boot = BootId(entropy::random()?);
-    say!("diode {} \"{}\", boot {boot}", config.diode.id, config.diode.name);
-    say!("image {}", handover.image_sha256);
-
-    memory::check(&config)?;
     let mut machine = Machine::new();
+    let watchdog = noreturn_watchdog::start(&mut machine, Ports);
+    let watched = watchdog.as_ref().map(|watchdog| (watchdog.model(), watchdog.has_reset()));
+    let facts = Facts::new(BootId(entropy::random()?), &handover, trace, watched);
+    say!("diode {} \"{}\", boot {}", config.diode.id, config.diode.name, facts.boot);
+    say!("image {}", handover.image_sha256);
+    say!("last stop {:?}, watchdog {:?}", facts.last_stop, facts.watchdog);
+
+    #[cfg(feature = "planted")]
+    planted::choose(&config.diode.name, facts.last_stop);
+    memory::check(&config)?;
     let (writer, reader) = crossing::ring()?;
     // Outside first: its card is silenced before anything else is touched.
-    let outside = start_outside(&mut machine, &handover, &config, boot, reader)?;
+    let outside = start_outside(&mut machine, &facts, &config, reader)?;
     let inside = start_inside(&mut machine, config, &clock, writer)?;
-    Ok((clock, inside, outside))
+    Ok(Box { clock, watchdog, inside, outside })
 }
 
 fn start_outside(
     machine: &mut Machine,
-    handover: &Handover,
+    facts: &Facts,
     config: &Config,
-    boot: BootId,
     reader: crossing::Reader,
 ) -> Result<Outside, Fatal> {
     let (card, firmware) = OutsideCard::start(machine, machine::address(config.outside.card))?;
     say!("outside {} {:?}: transmit only; firmware left {firmware:?}", config.outside.card, card.model());
-    Outside::new(card, firmware, handover, config, boot, reader)
+    Outside::new(card, firmware, facts, config, reader)
 }
 
 fn start_inside(
@@ -84,14 +106,22 @@ fn start_inside(
 }
 
 /// Collects and sends for ever.
-fn run(clock: &Clock, mut inside: Inside, mut outside: Outside) -> ! {
+fn run(running: Box) -> ! {
+    let Box { clock, mut watchdog, mut inside, mut outside } = running;
     let mut quiet = clock::Quiet::default();
+    let mut feed_at_us = 0;
     loop {
         let now = clock.now();
+        if now.uptime_us >= feed_at_us {
+            feed_at_us = now.uptime_us + noreturn_watchdog::FEED_US;
+            watchdog.iter_mut().for_each(Watchdog::feed);
+        }
+        #[cfg(feature = "planted")]
+        planted::act(now.uptime_us);
         let collected = inside.step(now);
         let sent = match outside.step(now) {
             Ok(sent) => sent,
-            Err(fatal) => stop(&fatal),
+            Err(fatal) => stop(fatal.cause(), format_args!("{fatal}")),
         };
         let next_us = inside.poll_at(now).min(outside.poll_at());
         quiet.rest(now, next_us, collected || sent);

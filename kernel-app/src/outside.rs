@@ -3,17 +3,16 @@
 use alloc::vec::Vec;
 
 use noreturn_collect::Now;
-use noreturn_image_format::{Config, Handover};
+use noreturn_image_format::Config;
 use noreturn_link::{DiodeKey, Sender, SenderError};
 use noreturn_nic::{CardModel, FirmwareState, OutsideCard, TransmitError, TransmitOnly, UdpFrame};
 use noreturn_ring::Read;
 use noreturn_wire::crossing::CROSSING_BYTES_MAX;
 use noreturn_wire::frame::FRAME_BYTES_MAX;
-use noreturn_wire::{
-    Beacon, BootId, Counter, Counters, Crossing, DmaFence, LastStop, OutsideCard as CardState, Watchdog,
-};
+use noreturn_wire::{Beacon, Counter, Counters, Crossing, DmaFence, OutsideCard as CardState};
 
 use crate::crossing::Reader;
+use crate::facts::Facts;
 use crate::fatal::Fatal;
 use crate::settings;
 
@@ -53,20 +52,19 @@ impl Outside {
     pub fn new(
         card: OutsideCard,
         firmware: FirmwareState,
-        handover: &Handover,
+        facts: &Facts,
         config: &Config,
-        boot: BootId,
         reader: Reader,
     ) -> Result<Self, Fatal> {
-        let sender = Sender::new(&settings::sender(config)?, boot, &DiodeKey(config.diode.key));
+        let sender = Sender::new(&settings::sender(config)?, facts.boot, &DiodeKey(config.diode.key));
         let beacon = Beacon {
-            image_sha256: handover.image_sha256.0,
-            config_sha256: handover.config_sha256.0,
+            image_sha256: facts.image_sha256,
+            config_sha256: facts.config_sha256,
             uptime_us: 0,
             clock_us: 0,
             outside: card_state(&card, firmware),
-            last_stop: LastStop::Unknown,
-            watchdog: Watchdog::None,
+            last_stop: facts.last_stop,
+            watchdog: facts.watchdog,
             dma_fence: DmaFence::None,
             counters: Counters::default(),
         };

@@ -180,17 +180,23 @@ impl BeaconJson {
                 firmware_frames_received: beacon.outside.firmware_frames_received,
             },
             last_stop: last_stop(beacon.last_stop),
-            watchdog: match beacon.watchdog {
-                Watchdog::None => "none",
-                Watchdog::I6300esb => "i6300esb",
-                Watchdog::Tco => "tco",
-            },
+            watchdog: watchdog(beacon.watchdog),
             dma_fence: match beacon.dma_fence {
                 DmaFence::None => "none",
                 DmaFence::Active => "active",
             },
             counters: beacon.counters.iter().collect(),
         }
+    }
+}
+
+/// What resets the box if it stalls.
+#[must_use]
+pub const fn watchdog(watchdog: Watchdog) -> &'static str {
+    match watchdog {
+        Watchdog::None => "none",
+        Watchdog::I6300esb => "i6300esb",
+        Watchdog::Tco => "tco",
     }
 }
 

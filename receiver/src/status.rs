@@ -1,5 +1,6 @@
 //! The status: what the daemon says of itself, once a second and at its end.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -61,6 +62,10 @@ pub struct DiodeStatus {
     pub config_sha256: Option<String>,
     /// How long it has been up, by its latest beacon.
     pub uptime_us: Option<u64>,
+    /// How the boot before that one ended, by its latest beacon.
+    pub last_stop: Option<Cow<'static, str>>,
+    /// What resets it if it stalls, by its latest beacon.
+    pub watchdog: Option<&'static str>,
 }
 
 impl From<DiodeState> for DiodeStatus {
@@ -75,6 +80,8 @@ impl From<DiodeState> for DiodeStatus {
             image_sha256: beacon.map(|beacon| json::hex(&beacon.image_sha256)),
             config_sha256: beacon.map(|beacon| json::hex(&beacon.config_sha256)),
             uptime_us: beacon.map(|beacon| beacon.uptime_us),
+            last_stop: beacon.map(|beacon| json::last_stop(beacon.last_stop)),
+            watchdog: beacon.map(|beacon| json::watchdog(beacon.watchdog)),
         }
     }
 }

@@ -102,6 +102,11 @@ build_kernel() {
     image_cargo kernel-app x86_64-unknown-none build
 }
 
+# The kernel that misbehaves as its site's name says, for the tests.
+build_planted_kernel() {
+    image_cargo kernel-app x86_64-unknown-none build --features planted --bin noreturn-kernel-planted
+}
+
 check_kernel() {
     image_cargo kernel-app x86_64-unknown-none clippy -- --deny warnings
 }

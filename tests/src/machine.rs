@@ -43,6 +43,27 @@ pub struct Machine<'a> {
     pub outside: Card,
     /// The outside wire.
     pub wire: OutsideWire,
+    /// What resets the box if it stalls.
+    pub watchdog: Watchdog,
+}
+
+/// A watchdog that QEMU emulates.
+#[derive(Clone, Copy, Debug)]
+pub enum Watchdog {
+    /// Intel 6300ESB.
+    I6300esb,
+    /// The chipset's TCO timer.
+    Tco,
+}
+
+impl Watchdog {
+    const fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::I6300esb => &["-device", "i6300esb,addr=0x6"],
+            // Else QEMU's board has the strap that keeps it from resetting, which software cannot see there.
+            Self::Tco => &["-global", "ICH9-LPC.noreboot=false"],
+        }
+    }
 }
 
 /// A box that runs.
@@ -88,6 +109,7 @@ impl Machine<'_> {
         qemu.args(["-device", &format!("{},netdev=inside,addr=0x2", self.inside.qemu_device())]);
         qemu.args(["-netdev", &self.outside_netdev()]);
         qemu.args(["-device", &format!("{},netdev=outside,addr=0x3", self.outside.qemu_device())]);
+        qemu.args(self.watchdog.arguments());
         qemu.arg("-serial").arg(format!("file:{}", serial.display()));
         qemu.arg("-qmp").arg(format!("unix:{},server=on,wait=off", monitor.display()));
         qemu.stdin(Stdio::null()).stdout(Stdio::null());

@@ -31,6 +31,14 @@ pub fn bench_program(path: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// The kernel that misbehaves as its site's name says.
+///
+/// # Errors
+/// As [`built`].
+pub fn planted_kernel() -> Result<PathBuf> {
+    built("kernel-app/target/x86_64-unknown-none/release/noreturn-kernel-planted")
+}
+
 /// The kernel.
 ///
 /// # Errors

@@ -65,6 +65,14 @@ impl Site {
 /// # Errors
 /// If the image cannot be built, with what the builder said.
 pub fn build(text: &str, folder: &Path) -> Result<Image> {
+    build_with(&repository::kernel()?, text, folder)
+}
+
+/// Builds an image as [`build`] does, with another kernel.
+///
+/// # Errors
+/// If the image cannot be built, with what the builder said.
+pub fn build_with(kernel: &Path, text: &str, folder: &Path) -> Result<Image> {
     let site = folder.join("site.toml");
     fs::write(&site, text)?;
     let key = folder.join("diode.key");
@@ -74,7 +82,7 @@ pub fn build(text: &str, folder: &Path) -> Result<Image> {
     let path = folder.join("diode.img");
     let mut builder = Command::new(repository::built("dist/diode-image")?);
     builder.arg("build").arg("--site").arg(&site).arg("--output").arg(&path);
-    builder.arg("--loader").arg(repository::loader()?).arg("--kernel").arg(repository::kernel()?);
+    builder.arg("--loader").arg(repository::loader()?).arg("--kernel").arg(kernel);
     let output = builder.output().context("starting diode-image")?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "diode-image build failed: {said}");

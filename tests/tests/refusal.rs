@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use noreturn_tests::card::Card;
-use noreturn_tests::machine::{Machine, OutsideWire, PROCESSOR};
+use noreturn_tests::machine::{Machine, OutsideWire, PROCESSOR, Watchdog};
 use noreturn_tests::repository;
 use noreturn_tests::site::{Image, Site, device};
 use tempfile::TempDir;

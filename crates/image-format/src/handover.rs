@@ -16,6 +16,8 @@ pub struct Handover {
     pub config_address: u64,
     /// Length of the configuration in bytes.
     pub config_bytes: u64,
+    /// Physical address of the [trace](crate::trace); `None` if the firmware uses that memory itself.
+    pub trace_address: Option<u64>,
 }
 
 /// A hand-over argument that is missing or not understood.
@@ -36,11 +38,12 @@ impl Handover {
     #[must_use]
     pub fn emit(&self) -> String {
         alloc::format!(
-            "image-sha256={} config-sha256={} config-address={} config-bytes={}",
+            "image-sha256={} config-sha256={} config-address={} config-bytes={} trace-address={}",
             self.image_sha256,
             self.config_sha256,
             self.config_address,
-            self.config_bytes
+            self.config_bytes,
+            self.trace_address.unwrap_or(0)
         )
     }
 
@@ -62,6 +65,7 @@ impl Handover {
             config_sha256: digest("config-sha256")?,
             config_address: number("config-address")?,
             config_bytes: number("config-bytes")?,
+            trace_address: Some(number("trace-address")?).filter(|&address| address != 0),
         })
     }
 }

@@ -10,6 +10,7 @@ fn handover() -> Handover {
         config_sha256: Sha256Digest::of(b"abc"),
         config_address: 0x20_0000,
         config_bytes: 166,
+        trace_address: Some(0x50_0000),
     }
 }
 
@@ -32,7 +33,7 @@ fn digests_are_those_of_the_standard() {
 #[test]
 fn every_argument_must_be_there_and_right() {
     let text = handover().emit();
-    for name in ["image-sha256", "config-sha256", "config-address", "config-bytes"] {
+    for name in ["image-sha256", "config-sha256", "config-address", "config-bytes", "trace-address"] {
         let others: Vec<_> = text.split(' ').filter(|argument| !argument.starts_with(name)).collect();
         assert_eq!(parse(&others.join(" ")), Err(HandoverError(name)));
         assert_eq!(parse(&format!("{name}=- {}", others.join(" "))), Err(HandoverError(name)));
@@ -53,9 +54,11 @@ proptest! {
         config in any::<[u8; 32]>(),
         config_address in any::<u64>(),
         config_bytes in any::<u64>(),
+        trace_address in 0..=u64::MAX,
     ) {
         let (image_sha256, config_sha256) = (Sha256Digest(image), Sha256Digest(config));
-        let handover = Handover { image_sha256, config_sha256, config_address, config_bytes };
+        let trace_address = (trace_address != 0).then_some(trace_address);
+        let handover = Handover { image_sha256, config_sha256, config_address, config_bytes, trace_address };
         prop_assert_eq!(parse(&handover.emit()), Ok(handover));
     }
 

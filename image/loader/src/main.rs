@@ -15,6 +15,7 @@ use core::convert::Infallible;
 use noreturn_image_format::layout::{
     CONFIG_BYTES_MAX, CONFIG_PATH, KERNEL_BYTES_MAX, KERNEL_PATH, MANIFEST_BYTES_MAX, MANIFEST_PATH,
 };
+use noreturn_image_format::trace::{TRACE_ADDRESS, TRACE_BYTES};
 use noreturn_image_format::{Handover, Manifest};
 use noreturn_loader::{Refusal, check};
 use uefi::{Status, entry};
@@ -23,7 +24,7 @@ use firmware::console::Console;
 use firmware::cpu::Stopwatch;
 use firmware::disk::Disk;
 use firmware::launch::Prepared;
-use firmware::pages::address_of;
+use firmware::pages::{self, address_of};
 use firmware::restart;
 use firmware::volume::Volume;
 
@@ -55,6 +56,7 @@ fn boot() -> Result<Infallible, Refusal> {
         config_sha256: manifest.config.sha256,
         config_address: address_of(config),
         config_bytes: manifest.config.bytes,
+        trace_address: pages::keep(TRACE_ADDRESS, TRACE_BYTES),
     };
     console.say(format_args!("image  {}", handover.image_sha256));
     console.say(format_args!("kernel {}", manifest.kernel.sha256));

@@ -4,10 +4,11 @@ use crate::edit::Edit;
 
 const NAKED: &str = "current compilers spell the attribute `#[unsafe(naked)]`";
 const BUILD_TIME: &str = "the wall clock of the build would make every build different";
+const UNKNOWN_STATE: &str = "the box must reset, not power off, idle or run on without a task";
 const SERIAL_INPUT: &str = "the serial port is an output: nothing that arrives there may be read";
 
 /// Every edit, in the order of application.
-pub const EDITS: [Edit; 8] = [
+pub const EDITS: [Edit; 10] = [
     Edit {
         file: "src/arch/x86_64/kernel/scheduler.rs",
         old: "#[naked]\n",
@@ -78,6 +79,30 @@ pub const EDITS: [Edit; 8] = [
         new: "",
         count: 1,
         reason: SERIAL_INPUT,
+    },
+    // The application has a handler of its own.
+    Edit {
+        file: "src/lib.rs",
+        old: "#[cfg(target_os = \"none\")]
+#[panic_handler]
+fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
+\tlet core_id = crate::arch::core_local::core_id();
+\tpanic_println!(\"[{core_id}][PANIC] {info}\\n\");
+
+\tcrate::scheduler::shutdown(1);
+}
+",
+        new: "",
+        count: 1,
+        reason: UNKNOWN_STATE,
+    },
+    // Until the application has installed its own handlers, Hermit's answer to an exception ends here.
+    Edit {
+        file: "src/scheduler/mod.rs",
+        old: "pub(crate) fn abort() -> ! {\n\tcore_scheduler().exit(-1)\n",
+        new: "pub(crate) fn abort() -> ! {\n\tunsafe extern \"C\" {\n\t\tsafe fn noreturn_task_ended() -> !;\n\t}\n\tnoreturn_task_ended()\n",
+        count: 1,
+        reason: UNKNOWN_STATE,
     },
 ];
 

@@ -27,6 +27,13 @@ pub fn allocate(bytes: usize) -> Result<&'static mut [u8], Refusal> {
     }
 }
 
+/// Keeps what lies at the physical `address` from being used or changed, if it is free; its address, if it is.
+pub fn keep(address: u64, bytes: usize) -> Option<u64> {
+    let count = bytes.div_ceil(PAGE_SIZE);
+    let kept = boot::allocate_pages(AllocateType::Address(address), MemoryType::LOADER_DATA, count);
+    kept.is_ok().then_some(address)
+}
+
 /// Allocates `bytes` zeros that start at a multiple of `alignment`, a power of two.
 ///
 /// # Errors

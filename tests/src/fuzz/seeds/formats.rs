@@ -177,6 +177,7 @@ pub(super) fn handovers() -> Vec<Seed> {
         config_sha256: Sha256Digest::of(b"config"),
         config_address: 0x0800_0000,
         config_bytes: 1234,
+        trace_address: None,
     };
     let text = handover.emit().replace(' ', "\0");
     vec![

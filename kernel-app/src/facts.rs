@@ -1,0 +1,58 @@
+//! What is known of this boot before it collects or sends anything. Both halves are told at the start.
+
+use noreturn_image_format::{Handover, StopCause, Trace};
+use noreturn_watchdog::Model;
+use noreturn_wire::{BootId, LastStop, Watchdog};
+
+/// The facts.
+#[derive(Clone, Copy)]
+pub struct Facts {
+    pub boot: BootId,
+    pub image_sha256: [u8; 32],
+    pub config_sha256: [u8; 32],
+    pub last_stop: LastStop,
+    pub watchdog: Watchdog,
+}
+
+impl Facts {
+    /// `trace` is what the boot before left; `watchdog` is the model, and whether it has reset the machine.
+    pub fn new(
+        boot: BootId,
+        handover: &Handover,
+        trace: Option<Trace>,
+        watchdog: Option<(Model, bool)>,
+    ) -> Self {
+        Self {
+            boot,
+            image_sha256: handover.image_sha256.0,
+            config_sha256: handover.config_sha256.0,
+            last_stop: last_stop(trace, watchdog.is_some_and(|(_, has_reset)| has_reset)),
+            watchdog: match watchdog {
+                None => Watchdog::None,
+                Some((Model::I6300esb, _)) => Watchdog::I6300esb,
+                Some((Model::Tco, _)) => Watchdog::Tco,
+            },
+        }
+    }
+}
+
+fn last_stop(trace: Option<Trace>, watchdog_has_reset: bool) -> LastStop {
+    match trace {
+        // The watchdog may have been faster than the message.
+        Some(Trace::Stopped(cause)) => stopped(cause),
+        _ if watchdog_has_reset => LastStop::Stalled,
+        Some(Trace::Running) => LastStop::Reset,
+        None => LastStop::Unknown,
+    }
+}
+
+fn stopped(cause: StopCause) -> LastStop {
+    match cause {
+        StopCause::Panic => LastStop::Panicked,
+        StopCause::OutOfMemory => LastStop::OutOfMemory,
+        StopCause::Exception { vector } => LastStop::Exception { vector },
+        StopCause::NotStarted => LastStop::NotStarted,
+        StopCause::NoEntropy => LastStop::NoEntropy,
+        StopCause::OutsideReceives => LastStop::OutsideReceives,
+    }
+}
