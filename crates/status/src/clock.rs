@@ -1,0 +1,124 @@
+//! How the box knows the time, and the time for people.
+
+use core::fmt;
+
+/// Where the time comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum ClockSource {
+    /// Nowhere.
+    #[default]
+    None,
+    /// The clock of the machine, read at the start.
+    MachineClock,
+    /// A server inside (SNTP).
+    Server,
+    /// A satellite receiver on a serial port.
+    Satellites,
+}
+
+impl ClockSource {
+    /// Its number in the register map.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self as u16
+    }
+
+    /// Its name in lower case.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::MachineClock => "machine clock",
+            Self::Server => "time server",
+            Self::Satellites => "satellites",
+        }
+    }
+}
+
+/// How well the box knows the time.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Clock {
+    /// Where it comes from.
+    pub source: ClockSource,
+    /// How far off it may be, in microseconds, if that is known.
+    pub uncertainty_us: Option<u64>,
+}
+
+/// A time as RFC 3339 writes it, in whole seconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Utc(
+    /// Seconds since 1970-01-01 UTC.
+    pub(crate) u64,
+);
+
+impl fmt::Display for Utc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, second) = (self.0 / 86_400, self.0 % 86_400);
+        // Days since 0000-03-01, in eras of 400 years: a leap day is the last of its year.
+        let shifted = days.saturating_add(719_468);
+        let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted_month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        let year = era * 400 + year_of_era + u64::from(month <= 2);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+}
+
+/// A time span as people say it: the two largest units.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Span(
+    /// Seconds.
+    pub(crate) u64,
+);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0;
+        match seconds {
+            0..60 => write!(f, "{seconds} s"),
+            60..3600 => write!(f, "{} min {} s", seconds / 60, seconds % 60),
+            3600..86_400 => write!(f, "{} h {} min", seconds / 3600, seconds / 60 % 60),
+            _ => write!(f, "{} d {} h", seconds / 86_400, seconds / 3600 % 24),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::{Span, Utc};
+
+    #[test]
+    fn times_are_the_calendar_s() {
+        for (seconds, expected) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_700_000_000, "2023-11-14T22:13:20Z"),
+            (1_709_251_199, "2024-02-29T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(Utc(seconds).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn spans_have_two_units() {
+        for (seconds, expected) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min 0 s"),
+            (3_599, "59 min 59 s"),
+            (3_600, "1 h 0 min"),
+            (86_399, "23 h 59 min"),
+            (90_000, "1 d 1 h"),
+        ] {
+            assert_eq!(Span(seconds).to_string(), expected);
+        }
+    }
+}
