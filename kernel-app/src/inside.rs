@@ -1,30 +1,37 @@
-//! The inside half: a network stack, a poller per device, and the writing end of the ring.
+//! The inside half: a network stack, a poller per device, the status that can be read, and the writing end of the ring.
 
 mod line;
+mod status;
 
 use alloc::vec::Vec;
 
 use noreturn_collect::{Announcer, Now, Recorder, Sequencer};
 use noreturn_image_format::Config;
-use noreturn_nic::InsideCard;
+use noreturn_nic::{InsideCard, LinkSight};
+use noreturn_status::Backlog;
 use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_counters, encode_message};
 use noreturn_wire::{Class, Counter, Counters, Message};
-use smoltcp::iface::{Config as InterfaceConfig, Interface, PollResult, SocketSet};
+use smoltcp::iface::{Config as InterfaceConfig, Interface, PollIngressSingleResult, PollResult, SocketSet};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr};
 
 use crate::crossing::Writer;
+use crate::facts::Facts;
 use crate::settings;
 use line::Line;
+use status::Status;
 
 /// Time from one snapshot of the counters to the next; a beacon needs one.
 const SNAPSHOT_US: u64 = 500_000;
+/// Frames taken from the card in one step at most: a flood inside must not keep frames from leaving outside.
+const FRAMES_MAX: usize = 64;
 
 pub struct Inside {
     card: InsideCard,
     interface: Interface,
     sockets: SocketSet<'static>,
     lines: Vec<Line>,
+    status: Status,
     sequencer: Sequencer,
     /// Class of each source, by its number.
     classes: Vec<Class>,
@@ -37,12 +44,21 @@ pub struct Inside {
 }
 
 impl Inside {
-    /// `seed` makes TCP's sequence numbers and ports unpredictable.
-    pub fn new(mut card: InsideCard, config: Config, now: Now, seed: [u8; 8], writer: Writer) -> Self {
+    /// `sight` shows the outside card's link. `seed` makes TCP's sequence numbers and ports unpredictable.
+    pub fn new(
+        mut card: InsideCard,
+        sight: LinkSight,
+        facts: &Facts,
+        config: Config,
+        now: Now,
+        seed: [u8; 8],
+        writer: Writer,
+    ) -> Self {
         let seed = u64::from_le_bytes(seed);
         let interface = interface(&mut card, &config, now, seed);
         let classes = settings::classes(&config);
         let mut sockets = SocketSet::new(Vec::new());
+        let status = Status::new(facts, &config, sight, &mut sockets);
         let lines = (0..)
             .zip(config.devices)
             .map(|(index, device)| Line::new(device, index, seed, now, &mut sockets))
@@ -52,6 +68,7 @@ impl Inside {
             interface,
             sockets,
             lines,
+            status,
             sequencer: Sequencer::new(config.sources.len()),
             classes,
             announcer: Announcer::new(config.sources, config.link.announce_period_ms, now.uptime_us),
@@ -64,21 +81,24 @@ impl Inside {
 
     /// Collects what there is; whether there was anything to do.
     pub fn step(&mut self, now: Now) -> bool {
-        let result = self.interface.poll(instant(now), &mut self.card, &mut self.sockets);
+        let mut busy = self.poll(now);
         let (writer, written) = (&mut self.writer, &mut self.written);
+        let Status { panel, backlog, .. } = &mut self.status;
         let mut recorder = Recorder {
             sequencer: &mut self.sequencer,
             classes: &self.classes,
             counters: &mut self.counters,
-            write: |class, message: &Message<'_>| write(writer, written, class, message),
+            write: |class, message: &Message<'_>| write(writer, written, backlog, class, message),
         };
-        let mut busy = result == PollResult::SocketStateChanged;
-        for line in &mut self.lines {
-            busy |= line.step(now, self.interface.context(), &mut self.sockets, &mut recorder);
+        for (place, line) in self.lines.iter_mut().enumerate() {
+            let mut watched = panel.watch(place, &mut recorder, now);
+            busy |= line.step(now, self.interface.context(), &mut self.sockets, &mut watched);
         }
         while let Some(message) = self.announcer.poll(now.uptime_us, &self.sequencer) {
-            write(&mut self.writer, &mut self.written, Class::Telemetry, &message);
+            write(&mut self.writer, &mut self.written, &mut self.status.backlog, Class::Telemetry, &message);
         }
+        self.status.look(now, self.card.link_up(), &self.counters);
+        busy |= self.status.serve(now, &mut self.sockets, &mut self.counters);
         self.snapshot(now);
         busy
     }
@@ -88,7 +108,28 @@ impl Inside {
         let lines_us = self.lines.iter().map(Line::poll_at).min().unwrap_or(u64::MAX);
         let stack = self.interface.poll_at(instant(now), &self.sockets);
         let stack_us = stack.map_or(u64::MAX, |at| u64::try_from(at.total_micros()).unwrap_or(0));
-        lines_us.min(stack_us).min(self.announcer.poll_at()).min(self.snapshot_at_us)
+        let own_us = self.announcer.poll_at().min(self.snapshot_at_us).min(self.status.poll_at());
+        lines_us.min(stack_us).min(own_us)
+    }
+
+    /// Lets the network stack take and send frames, a bounded number of them; whether there was anything to do.
+    fn poll(&mut self, now: Now) -> bool {
+        let (now, card, sockets) = (instant(now), &mut self.card, &mut self.sockets);
+        self.interface.poll_maintenance(now);
+        let mut frames = 0;
+        while frames < FRAMES_MAX
+            && self.interface.poll_ingress_single(now, card, sockets) != PollIngressSingleResult::None
+        {
+            frames += 1;
+        }
+        let mut busy = frames > 0;
+        for _ in 0..FRAMES_MAX {
+            if self.interface.poll_egress(now, card, sockets) == PollResult::None {
+                break;
+            }
+            busy = true;
+        }
+        busy
     }
 
     fn snapshot(&mut self, now: Now) {
@@ -116,12 +157,16 @@ impl Inside {
 }
 
 /// Writes one message into the ring, and counts it.
-fn write(writer: &mut Writer, written: &mut u64, class: Class, message: &Message<'_>) {
+fn write(writer: &mut Writer, written: &mut u64, backlog: &mut Backlog, class: Class, message: &Message<'_>) {
     // Every message that the collectors make fits an entry, which is as long as a shard.
     if let Ok(entry) = encode_message(class, message, &mut [0; CROSSING_BYTES_MAX])
         && writer.write(entry).is_ok()
     {
         *written += 1;
+        if message.is_kept() {
+            // The entry is a little longer than the message that is kept: the bound stays one.
+            backlog.wrote(class, entry.len());
+        }
     }
 }
 

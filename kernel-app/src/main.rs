@@ -25,7 +25,7 @@ mod stop;
 mod trace;
 
 use noreturn_image_format::Config;
-use noreturn_nic::{InsideCard, OutsideCard};
+use noreturn_nic::{InsideCard, LinkSight, OutsideCard};
 use noreturn_wire::BootId;
 
 use clock::Clock;
@@ -72,8 +72,8 @@ fn start(argc: i32, argv: *const *const u8) -> Result<Box, Fatal> {
     memory::check(&config)?;
     let (writer, reader) = crossing::ring()?;
     // Outside first: its card is silenced before anything else is touched.
-    let outside = start_outside(&mut machine, &facts, &config, reader)?;
-    let inside = start_inside(&mut machine, config, &clock, writer)?;
+    let (outside, sight) = start_outside(&mut machine, &facts, &config, reader)?;
+    let inside = start_inside(&mut machine, &facts, config, sight, &clock, writer)?;
     Ok(Box { clock, watchdog, inside, outside })
 }
 
@@ -82,15 +82,18 @@ fn start_outside(
     facts: &Facts,
     config: &Config,
     reader: crossing::Reader,
-) -> Result<Outside, Fatal> {
+) -> Result<(Outside, LinkSight), Fatal> {
     let (card, firmware) = OutsideCard::start(machine, machine::address(config.outside.card))?;
     say!("outside {} {:?}: transmit only; firmware left {firmware:?}", config.outside.card, card.model());
-    Outside::new(card, firmware, facts, config, reader)
+    let sight = card.link_sight(machine)?;
+    Ok((Outside::new(card, firmware, facts, config, reader)?, sight))
 }
 
 fn start_inside(
     machine: &mut Machine,
+    facts: &Facts,
     config: Config,
+    sight: LinkSight,
     clock: &Clock,
     writer: crossing::Writer,
 ) -> Result<Inside, Fatal> {
@@ -102,7 +105,7 @@ fn start_inside(
         config.inside.address,
         config.inside.prefix
     );
-    Ok(Inside::new(card, config, clock.now(), entropy::random()?, writer))
+    Ok(Inside::new(card, sight, facts, config, clock.now(), entropy::random()?, writer))
 }
 
 /// Collects and sends for ever.

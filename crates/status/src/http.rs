@@ -32,6 +32,7 @@ const POLICY: &str = concat!(
 #[derive(Clone, Debug)]
 pub struct Http {
     parser: Parser,
+    head: Vec<u8>,
     /// Head and body of the response; the head ends where the body starts.
     response: Vec<u8>,
     /// What is still to be sent.
@@ -60,7 +61,8 @@ impl Http {
     #[must_use]
     pub fn new() -> Self {
         let response = Vec::with_capacity(HEAD_BYTES_MAX + BODY_BYTES_MAX);
-        Self { parser: Parser::new(), response, start: 0, over: false }
+        let head = Vec::with_capacity(HEAD_BYTES_MAX);
+        Self { parser: Parser::new(), head, response, start: 0, over: false }
     }
 
     fn answer(&mut self, head: Result<Head, Refusal>, panel: &Panel) -> Outcome {
@@ -92,11 +94,12 @@ impl Http {
     fn finish(&mut self, meaning: &Meaning, head_only: bool) {
         let Meaning { status, content_type } = meaning;
         let length = self.response.len() - HEAD_BYTES_MAX;
-        let mut head = Vec::with_capacity(HEAD_BYTES_MAX);
+        let head = &mut self.head;
+        head.clear();
         let allow = if status.starts_with("405") { "Allow: GET, HEAD\r\n" } else { "" };
         // Far shorter than its room.
         let _ = write!(
-            Bounded::new(&mut head, HEAD_BYTES_MAX),
+            Bounded::new(head, HEAD_BYTES_MAX),
             "HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n{allow}\
              Connection: close\r\nCache-Control: no-store\r\nContent-Security-Policy: {POLICY}\r\n\
              X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\r\n"
@@ -106,7 +109,7 @@ impl Http {
         }
         self.start = HEAD_BYTES_MAX - head.len();
         if let Some(place) = self.response.get_mut(self.start..HEAD_BYTES_MAX) {
-            place.copy_from_slice(&head);
+            place.copy_from_slice(head);
         }
     }
 }
