@@ -54,5 +54,6 @@ fn stopped(cause: StopCause) -> LastStop {
         StopCause::NotStarted => LastStop::NotStarted,
         StopCause::NoEntropy => LastStop::NoEntropy,
         StopCause::OutsideReceives => LastStop::OutsideReceives,
+        StopCause::DmaFault => LastStop::DmaFault,
     }
 }

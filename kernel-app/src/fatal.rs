@@ -3,7 +3,8 @@
 use core::fmt;
 
 use noreturn_image_format::{ConfigError, HandoverError, StopCause};
-use noreturn_nic::{ReceivePath, StartError};
+use noreturn_iommu::{AcpiError, Faults, FenceError};
+use noreturn_nic::{PciAddress, ReceivePath, StartError};
 
 /// Why the box cannot go on.
 pub enum Fatal {
@@ -28,6 +29,14 @@ pub enum Fatal {
     Card(StartError),
     /// The outside card could receive.
     OutsideReceives(ReceivePath),
+    /// The firmware's description of the remapping units cannot be believed.
+    Acpi(AcpiError),
+    /// The machine has remapping units, but the fence cannot be set up, or has fallen.
+    Fence(FenceError),
+    /// A card sits where no remapping unit holds it.
+    Unfenced(PciAddress),
+    /// A device reached for memory that was not its own.
+    DmaFault(Faults),
 }
 
 impl Fatal {
@@ -36,13 +45,17 @@ impl Fatal {
         match self {
             Self::NoEntropy => StopCause::NoEntropy,
             Self::OutsideReceives(_) => StopCause::OutsideReceives,
+            Self::DmaFault(_) | Self::Fence(FenceError::Off { .. }) => StopCause::DmaFault,
             Self::Handover(_)
             | Self::ConfigChanged
             | Self::Config(_)
             | Self::Exceptions
             | Self::Memory { .. }
             | Self::Ring
-            | Self::Card(_) => StopCause::NotStarted,
+            | Self::Card(_)
+            | Self::Acpi(_)
+            | Self::Fence(_)
+            | Self::Unfenced(_) => StopCause::NotStarted,
         }
     }
 }
@@ -65,6 +78,18 @@ impl From<StartError> for Fatal {
     }
 }
 
+impl From<AcpiError> for Fatal {
+    fn from(error: AcpiError) -> Self {
+        Self::Acpi(error)
+    }
+}
+
+impl From<FenceError> for Fatal {
+    fn from(error: FenceError) -> Self {
+        Self::Fence(error)
+    }
+}
+
 impl fmt::Display for Fatal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -84,6 +109,17 @@ impl fmt::Display for Fatal {
             Self::Ring => f.write_str("the ring does not fit its memory; build the image again"),
             Self::Card(error) => write!(f, "{error}"),
             Self::OutsideReceives(path) => write!(f, "the outside card is no longer transmit only: {path}"),
+            Self::Acpi(error) => write!(f, "{error}"),
+            Self::Fence(error) => write!(f, "DMA fence: {error}"),
+            Self::Unfenced(card) => {
+                write!(f, "DMA fence: no remapping unit holds card {card}; put it into another slot")
+            }
+            Self::DmaFault(Faults { count, first: Some(fault) }) => {
+                write!(f, "DMA fence: {fault}; {count} accesses were stopped")
+            }
+            Self::DmaFault(Faults { count, first: None }) => {
+                write!(f, "DMA fence: {count} accesses were stopped")
+            }
         }
     }
 }

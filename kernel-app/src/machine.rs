@@ -2,10 +2,12 @@
 
 use alloc::alloc::alloc_zeroed;
 use core::alloc::Layout;
+use core::arch::asm;
 use core::ptr::NonNull;
 
 use hermit::mm::{VirtAddr as HermitAddr, virtual_to_physical};
 use noreturn_image_format::config;
+use noreturn_iommu::{Dmar, Fence, FenceError, Host};
 use noreturn_nic::{ConfigSpace, DmaAccess, DmaRegion, MmioRegion, PciAddress, Platform};
 use x86_64::instructions::port::Port;
 use x86_64::registers::control::Cr3;
@@ -15,6 +17,7 @@ use x86_64::structures::paging::{
 use x86_64::{PhysAddr, VirtAddr};
 
 use crate::clock;
+use crate::fatal::say;
 
 const PAGE_BYTES: u64 = 4096;
 /// DMA memory comes from Hermit's heap, which is made of pages of this size.
@@ -26,14 +29,70 @@ const WINDOWS_START: u64 = 0x3000_0000_0000;
 const CONFIG_ADDRESS: u16 = 0xcf8;
 const CONFIG_DATA: u16 = 0xcfc;
 
-/// There is one of these; it owns the configuration ports and the window addresses.
+/// There is one of these; it owns the configuration ports, the window addresses and the DMA fence.
 pub struct Machine {
-    next_window: u64,
+    windows: Windows,
+    fence: Option<Fence>,
 }
 
 impl Machine {
     pub fn new() -> Self {
-        Self { next_window: WINDOWS_START }
+        Self { windows: Windows { next: WINDOWS_START }, fence: None }
+    }
+
+    /// Switches the fence on: from then on, cards reach what they are given, and nothing else is reached by any device.
+    pub fn raise_fence(&mut self, dmar: &Dmar) -> Result<(), FenceError> {
+        self.fence = Some(Fence::start(&mut self.windows, dmar)?);
+        Ok(())
+    }
+
+    /// Lets go of the fence, when nothing more will be given.
+    pub fn into_fence(self) -> Option<Fence> {
+        self.fence
+    }
+}
+
+/// Addresses at which registers get mapped.
+struct Windows {
+    next: u64,
+}
+
+impl Host for Windows {
+    type Registers = MmioRegion;
+
+    fn map_registers(&mut self, physical: u64, bytes: usize) -> Option<MmioRegion> {
+        let first = physical & !(PAGE_BYTES - 1);
+        let end = physical.checked_add(bytes as u64)?.checked_next_multiple_of(PAGE_BYTES)?;
+        let window = self.next;
+        self.next = window.checked_add(end - first)?;
+        for offset in (0..end - first).step_by(PAGE_BYTES as usize) {
+            map_page(window + offset, first + offset)?;
+        }
+        let start = NonNull::new((window + (physical - first)) as *mut u8)?;
+        // SAFETY: the pages were just mapped, uncached and for ever, at addresses used for nothing else;
+        // drivers and fence ask for registers of what they drive.
+        Some(unsafe { MmioRegion::new(start, bytes) })
+    }
+
+    fn allocate_table(&mut self) -> Option<DmaRegion> {
+        allocate(PAGE_BYTES as usize)
+    }
+
+    fn write_back(&mut self, physical: u64, bytes: usize) {
+        /// Of every processor that has the instruction; more often would do no harm.
+        const LINE_BYTES: usize = 64;
+        let first = physical & !(LINE_BYTES as u64 - 1);
+        for line in (first..physical + bytes as u64).step_by(LINE_BYTES) {
+            // SAFETY: the loader mapped all memory identically, so this names a line of the table that was just written,
+            // whose contents do not change.
+            unsafe { asm!("clflush [{}]", in(reg) line, options(nostack, preserves_flags)) };
+        }
+        // SAFETY: it only waits until the lines are written.
+        unsafe { asm!("mfence", options(nostack, preserves_flags)) };
+    }
+
+    fn now_us(&self) -> u64 {
+        clock::counter_us()
     }
 }
 
@@ -101,35 +160,21 @@ impl Platform for Machine {
     type Registers = MmioRegion;
 
     fn map_registers(&mut self, physical: u64, bytes: usize) -> Option<MmioRegion> {
-        let first = physical & !(PAGE_BYTES - 1);
-        let end = physical.checked_add(bytes as u64)?.checked_next_multiple_of(PAGE_BYTES)?;
-        let window = self.next_window;
-        self.next_window = window.checked_add(end - first)?;
-        for offset in (0..end - first).step_by(PAGE_BYTES as usize) {
-            map_page(window + offset, first + offset)?;
-        }
-        let start = NonNull::new((window + (physical - first)) as *mut u8)?;
-        // SAFETY: the pages were just mapped, uncached and for ever, at addresses used for nothing else;
-        // the drivers ask for base address registers of cards that they drive, so it is registers.
-        Some(unsafe { MmioRegion::new(start, bytes) })
+        self.windows.map_registers(physical, bytes)
     }
 
-    fn allocate_dma(&mut self, _: PciAddress, bytes: usize, _: DmaAccess) -> Option<DmaRegion> {
-        let bytes = bytes.max(PAGE_BYTES as usize);
-        let layout = Layout::from_size_align(bytes, bytes).ok()?;
-        if bytes > DMA_BYTES_MAX {
-            return None;
+    fn allocate_dma(&mut self, card: PciAddress, bytes: usize, access: DmaAccess) -> Option<DmaRegion> {
+        let region = allocate(bytes.max(PAGE_BYTES as usize))?;
+        if let Some(fence) = &mut self.fence {
+            let (physical, bytes) = (region.physical(0), region.bytes() as u64);
+            let given = fence.grant(&mut self.windows, card, physical, bytes, access);
+            given.inspect_err(|error| say!("{error}")).ok()?;
         }
-        // SAFETY: the layout is valid and not of size zero.
-        let start = NonNull::new(unsafe { alloc_zeroed(layout) })?;
-        let physical = contiguous(start, bytes)?;
-        // SAFETY: the memory was just allocated, is never freed, is mapped for ever, and was found to be
-        // contiguous; the pointer goes nowhere else.
-        Some(unsafe { DmaRegion::new(start, physical, bytes) })
+        Some(region)
     }
 
     fn is_dma_fenced(&self) -> bool {
-        false
+        self.fence.is_some()
     }
 
     fn now_us(&self) -> u64 {
@@ -139,6 +184,20 @@ impl Platform for Machine {
     fn sleep_us(&mut self, microseconds: u32) {
         clock::sleep_us(u64::from(microseconds));
     }
+}
+
+/// Zeroed memory, contiguous and aligned to its length, a power of two of at least a page. It is never freed.
+fn allocate(bytes: usize) -> Option<DmaRegion> {
+    let layout = Layout::from_size_align(bytes, bytes).ok()?;
+    if bytes == 0 || bytes > DMA_BYTES_MAX {
+        return None;
+    }
+    // SAFETY: the layout is valid and not of size zero.
+    let start = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+    let physical = contiguous(start, bytes)?;
+    // SAFETY: the memory was just allocated, is never freed, is mapped for ever, and was found to be
+    // contiguous; the pointer goes nowhere else.
+    Some(unsafe { DmaRegion::new(start, physical, bytes) })
 }
 
 /// The physical address of memory, if its pages follow each other physically too.

@@ -13,6 +13,7 @@ mod entropy;
 mod exceptions;
 mod facts;
 mod fatal;
+mod fence;
 mod handover;
 mod inside;
 mod machine;
@@ -71,9 +72,13 @@ fn start(argc: i32, argv: *const *const u8) -> Result<Box, Fatal> {
     planted::choose(&config.diode.name, facts.last_stop);
     memory::check(&config)?;
     let (writer, reader) = crossing::ring()?;
+    let cards = [config.outside.card, config.inside.card].map(machine::address);
+    fence::start(&mut machine, handover.acpi_root, cards)?;
     // Outside first: its card is silenced before anything else is touched.
-    let (outside, sight) = start_outside(&mut machine, &facts, &config, reader)?;
+    let (mut outside, sight) = start_outside(&mut machine, &facts, &config, reader)?;
     let inside = start_inside(&mut machine, &facts, config, sight, &clock, writer)?;
+    // Nothing more will be given to a card.
+    outside.watch(fence::Guard::new(machine.into_fence())?);
     Ok(Box { clock, watchdog, inside, outside })
 }
 

@@ -14,6 +14,7 @@ use noreturn_wire::{Beacon, Counter, Counters, Crossing, DmaFence, OutsideCard a
 use crate::crossing::Reader;
 use crate::facts::Facts;
 use crate::fatal::Fatal;
+use crate::fence::Guard;
 use crate::settings;
 
 /// Time from one beacon to the next.
@@ -35,6 +36,7 @@ struct Leaving {
 
 pub struct Outside {
     card: OutsideCard,
+    guard: Guard,
     destinations: Vec<UdpFrame>,
     sender: Sender,
     reader: Reader,
@@ -71,6 +73,7 @@ impl Outside {
         Ok(Self {
             destinations: destinations(config, card.station_address()),
             card,
+            guard: Guard::default(),
             sender,
             reader,
             leaving: Leaving { bytes: [0; FRAME_BYTES_MAX], length: 0, sent_to: 0 },
@@ -80,6 +83,13 @@ impl Outside {
             beacon_at_us: 0,
             look_at_us: 0,
         })
+    }
+
+    /// Takes over the machine's fence, to look after it and to tell of it.
+    pub fn watch(&mut self, guard: Guard) {
+        self.beacon.dma_fence = guard.state();
+        self.own.set(Counter::DmaFaults, guard.stopped_before());
+        self.guard = guard;
     }
 
     /// Sends what is due; whether there was anything to do.
@@ -95,12 +105,14 @@ impl Outside {
         self.sender.poll_at().unwrap_or(u64::MAX).min(self.beacon_at_us).min(self.look_at_us)
     }
 
-    /// Looks at the card's own registers: is the cable in, and is it still unable to receive?
+    /// Looks at the fence and the card's own registers: has a device reached for memory that is not its own, is the
+    /// cable in, and is the card still unable to receive?
     fn look(&mut self, now: Now) -> Result<(), Fatal> {
         if now.uptime_us < self.look_at_us {
             return Ok(());
         }
         self.look_at_us = now.uptime_us + LOOK_US;
+        self.guard.look()?;
         self.card.check_receive_off().map_err(Fatal::OutsideReceives)?;
         let link_up = self.card.link_up();
         if self.beacon.outside.link_up && !link_up {

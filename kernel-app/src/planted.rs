@@ -2,13 +2,16 @@
 //! image for a plant has: a kernel of its own, `noreturn-kernel-planted`. What it does is the diode's name.
 
 use alloc::vec::Vec;
+use core::alloc::Layout;
 use core::arch::asm;
 use core::hint::black_box;
 use core::ptr;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
+use hermit::mm::{VirtAddr, virtual_to_physical};
 use noreturn_wire::LastStop;
 use x86_64::instructions::interrupts;
+use x86_64::instructions::port::Port;
 
 use crate::fatal::say;
 
@@ -33,14 +36,14 @@ pub fn choose(name: &str, last_stop: LastStop) {
 /// Does it when it is time.
 pub fn act(uptime_us: u64) {
     if uptime_us >= HAPPENS_US
-        && let Some((name, fault)) = FAULTS.get(CHOSEN.load(Ordering::Relaxed))
+        && let Some((name, fault)) = FAULTS.get(CHOSEN.swap(usize::MAX, Ordering::Relaxed))
     {
         say!("{name}");
         fault();
     }
 }
 
-const FAULTS: [(&str, Fault); 7] = [
+const FAULTS: [(&str, Fault); 8] = [
     ("planted panic", || panic!("planted")),
     ("planted heap exhaustion", exhaust_heap),
     ("planted invalid opcode", || {
@@ -62,6 +65,7 @@ const FAULTS: [(&str, Fault); 7] = [
             core::hint::spin_loop();
         }
     }),
+    ("planted receive", receive),
 ];
 
 fn write(address: u64) {
@@ -81,4 +85,56 @@ fn recurse(depth: u64) -> u64 {
     let here = black_box([depth; 64]);
     let deeper = if black_box(depth) == 0 { 0 } else { recurse(depth + 1) };
     deeper + here[(depth % 64) as usize]
+}
+
+/// Registers of an 82574 (its datasheet, section 10.2).
+const RECEIVE_CONTROL: u64 = 0x0100;
+const RECEIVE_RING: u64 = 0x2800;
+const FRAMES_RECEIVED: u64 = 0x40d0;
+/// Receive everything, whoever it is for.
+const RECEIVE_ALL: u32 = 1 << 1 | 1 << 3 | 1 << 4 | 1 << 15;
+/// What memory holds that nobody was given.
+const UNTOUCHED: u8 = 0xa5;
+
+/// Switches the receiver of the 82574 at 00:03.0 on, behind its driver's back, with a ring and a buffer that no card was
+/// given. Once a frame has come in, says what has become of the memory.
+fn receive() {
+    const PAGES_BYTES: usize = 8192;
+    let layout = Layout::from_size_align(PAGES_BYTES, PAGES_BYTES).expect("a power of two");
+    // SAFETY: the layout is not of size zero.
+    let memory = unsafe { alloc::alloc::alloc(layout) };
+    let physical = virtual_to_physical(VirtAddr::new(memory as u64)).expect("mapped").as_u64();
+    let buffer = physical + PAGES_BYTES as u64 / 2;
+    // SAFETY: the memory is ours. The card's registers are mapped like all addresses. What the card does to the memory is the
+    // fault, unless the fence keeps it from that.
+    unsafe {
+        memory.write_bytes(UNTOUCHED, PAGES_BYTES);
+        for descriptor in 0..8 {
+            memory.add(descriptor * 16).cast::<u64>().write_volatile(buffer);
+            memory.add(descriptor * 16 + 8).cast::<u64>().write_volatile(0);
+        }
+        let before = core::slice::from_raw_parts(memory, PAGES_BYTES).to_vec();
+        let registers = card_registers();
+        let register = |offset: u64| ptr::with_exposed_provenance_mut::<u32>((registers + offset) as usize);
+        for (place, value) in
+            [physical as u32, (physical >> 32) as u32, 128, 0, 0, 0, 7].into_iter().enumerate()
+        {
+            register(RECEIVE_RING + 4 * place as u64).write_volatile(value);
+        }
+        register(RECEIVE_CONTROL).write_volatile(RECEIVE_ALL);
+        while register(FRAMES_RECEIVED).read_volatile() == 0 {
+            core::hint::spin_loop();
+        }
+        let changed = (0..PAGES_BYTES).any(|place| memory.add(place).read_volatile() != before[place]);
+        say!("memory {}", if changed { "changed" } else { "unchanged" });
+    }
+}
+
+/// Where the registers of the card at 00:03.0 are: its first base address register.
+fn card_registers() -> u64 {
+    // SAFETY: reading the configuration space changes nothing, and its other users select anew before each access.
+    unsafe {
+        Port::<u32>::new(0xcf8).write(1 << 31 | 3 << 11 | 0x10);
+        u64::from(Port::<u32>::new(0xcfc).read() & !0xf)
+    }
 }

@@ -18,6 +18,8 @@ pub struct Handover {
     pub config_bytes: u64,
     /// Physical address of the [trace](crate::trace); `None` if the firmware uses that memory itself.
     pub trace_address: Option<u64>,
+    /// Physical address of the ACPI root pointer.
+    pub acpi_root: u64,
 }
 
 /// A hand-over argument that is missing or not understood.
@@ -38,12 +40,13 @@ impl Handover {
     #[must_use]
     pub fn emit(&self) -> String {
         alloc::format!(
-            "image-sha256={} config-sha256={} config-address={} config-bytes={} trace-address={}",
+            "image-sha256={} config-sha256={} config-address={} config-bytes={} trace-address={} acpi-root={}",
             self.image_sha256,
             self.config_sha256,
             self.config_address,
             self.config_bytes,
-            self.trace_address.unwrap_or(0)
+            self.trace_address.unwrap_or(0),
+            self.acpi_root
         )
     }
 
@@ -66,6 +69,7 @@ impl Handover {
             config_address: number("config-address")?,
             config_bytes: number("config-bytes")?,
             trace_address: Some(number("trace-address")?).filter(|&address| address != 0),
+            acpi_root: number("acpi-root")?,
         })
     }
 }

@@ -38,6 +38,8 @@ pub enum StopCause {
     NoEntropy,
     /// The outside card could have received.
     OutsideReceives,
+    /// A device reached for memory that was not its own.
+    DmaFault,
 }
 
 impl Trace {
@@ -74,6 +76,7 @@ impl Trace {
             Self::Stopped(StopCause::NotStarted) => (4, 0),
             Self::Stopped(StopCause::NoEntropy) => (5, 0),
             Self::Stopped(StopCause::OutsideReceives) => (6, 0),
+            Self::Stopped(StopCause::DmaFault) => (7, 0),
         }
     }
 
@@ -86,6 +89,7 @@ impl Trace {
             (4, 0) => Self::Stopped(StopCause::NotStarted),
             (5, 0) => Self::Stopped(StopCause::NoEntropy),
             (6, 0) => Self::Stopped(StopCause::OutsideReceives),
+            (7, 0) => Self::Stopped(StopCause::DmaFault),
             _ => return None,
         })
     }
@@ -101,7 +105,7 @@ mod tests {
 
     #[test]
     fn what_is_left_is_found() {
-        assert_eq!(all().count(), 6 + 32);
+        assert_eq!(all().count(), 7 + 32);
         for trace in all() {
             assert_eq!(Trace::decode(&trace.encode()), Some(trace));
         }
@@ -125,7 +129,7 @@ mod tests {
         }
         let mut bytes = Trace::Running.encode();
         // A code that nobody writes, inverted as it should be.
-        (bytes[14], bytes[30]) = (7, !7);
+        (bytes[14], bytes[30]) = (8, !8);
         assert_eq!(Trace::decode(&bytes), None);
     }
 }

@@ -11,6 +11,7 @@ fn handover() -> Handover {
         config_address: 0x20_0000,
         config_bytes: 166,
         trace_address: Some(0x50_0000),
+        acpi_root: 0x1f77_e014,
     }
 }
 
@@ -33,7 +34,9 @@ fn digests_are_those_of_the_standard() {
 #[test]
 fn every_argument_must_be_there_and_right() {
     let text = handover().emit();
-    for name in ["image-sha256", "config-sha256", "config-address", "config-bytes", "trace-address"] {
+    for name in
+        ["image-sha256", "config-sha256", "config-address", "config-bytes", "trace-address", "acpi-root"]
+    {
         let others: Vec<_> = text.split(' ').filter(|argument| !argument.starts_with(name)).collect();
         assert_eq!(parse(&others.join(" ")), Err(HandoverError(name)));
         assert_eq!(parse(&format!("{name}=- {}", others.join(" "))), Err(HandoverError(name)));
@@ -55,10 +58,11 @@ proptest! {
         config_address in any::<u64>(),
         config_bytes in any::<u64>(),
         trace_address in 0..=u64::MAX,
+        acpi_root in any::<u64>(),
     ) {
         let (image_sha256, config_sha256) = (Sha256Digest(image), Sha256Digest(config));
         let trace_address = (trace_address != 0).then_some(trace_address);
-        let handover = Handover { image_sha256, config_sha256, config_address, config_bytes, trace_address };
+        let handover = Handover { image_sha256, config_sha256, config_address, config_bytes, trace_address, acpi_root };
         prop_assert_eq!(parse(&handover.emit()), Ok(handover));
     }
 

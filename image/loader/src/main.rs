@@ -23,7 +23,7 @@ use uefi::{Status, entry};
 use firmware::console::Console;
 use firmware::cpu::Stopwatch;
 use firmware::disk::Disk;
-use firmware::launch::Prepared;
+use firmware::launch::{self, Prepared};
 use firmware::pages::{self, address_of};
 use firmware::restart;
 use firmware::volume::Volume;
@@ -57,12 +57,13 @@ fn boot() -> Result<Infallible, Refusal> {
         config_address: address_of(config),
         config_bytes: manifest.config.bytes,
         trace_address: pages::keep(TRACE_ADDRESS, TRACE_BYTES),
+        acpi_root: launch::find_acpi_root().ok_or(Refusal::NoAcpi)?,
     };
     console.say(format_args!("image  {}", handover.image_sha256));
     console.say(format_args!("kernel {}", manifest.kernel.sha256));
     console.say(format_args!("config {}", handover.config_sha256));
 
-    let prepared = Prepared::new(kernel, handover.emit(), stopwatch.tsc_khz)?;
+    let prepared = Prepared::new(kernel, &handover, stopwatch.tsc_khz)?;
     console.say(format_args!("starting the kernel after {} ms", stopwatch.elapsed_ms()));
     prepared.start()
 }

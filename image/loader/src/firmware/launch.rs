@@ -12,6 +12,7 @@ use core::slice;
 
 use hermit_entry::boot_info::{BootInfo, HardwareInfo, LoadInfo, PlatformInfo, RawBootInfo};
 use hermit_entry::elf::{KernelObject, LoadedKernel};
+use noreturn_image_format::Handover;
 use noreturn_image_format::layout::KERNEL_PATH;
 use noreturn_loader::Refusal;
 use noreturn_loader::fdt::Machine;
@@ -42,20 +43,20 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Loads `kernel`, an ELF file that has been checked, and prepares its start with `arguments`.
+    /// Loads `kernel`, an ELF file that has been checked, and prepares its start with what is handed over.
     ///
     /// # Errors
     /// What is wrong with the kernel, or what the machine lacks.
-    pub fn new(kernel: &[u8], arguments: String, tsc_khz: u32) -> Result<Self, Refusal> {
+    pub fn new(kernel: &[u8], handover: &Handover, tsc_khz: u32) -> Result<Self, Refusal> {
         if cpu::has_five_level_paging() {
             return Err(Refusal::FiveLevelPaging);
         }
         let LoadedKernel { load_info, entry_point } = load(kernel)?;
         let tree = pages::allocate(TREE_BYTES)?;
         let mut prepared = Self {
-            arguments,
+            arguments: handover.emit(),
             tsc_khz,
-            acpi_root: find_acpi_root().ok_or(Refusal::NoAcpi)?,
+            acpi_root: handover.acpi_root,
             entry_point,
             boot_info: address_of(pages::place(boot_info(load_info, address_of(tree)))?),
             tree,
@@ -155,7 +156,7 @@ fn make_page_tables() -> Result<u64, Refusal> {
 }
 
 /// Address of the ACPI root pointer, the newer kind if there are both.
-fn find_acpi_root() -> Option<u64> {
+pub fn find_acpi_root() -> Option<u64> {
     system::with_config_table(|tables| {
         [ConfigTableEntry::ACPI2_GUID, ConfigTableEntry::ACPI_GUID]
             .into_iter()

@@ -178,6 +178,7 @@ pub(super) fn handovers() -> Vec<Seed> {
         config_address: 0x0800_0000,
         config_bytes: 1234,
         trace_address: None,
+        acpi_root: 0x1f77_e014,
     };
     let text = handover.emit().replace(' ', "\0");
     vec![
