@@ -3,6 +3,7 @@
 use hermit::syscalls::{sys_clock_gettime, sys_usleep};
 use hermit::time::timespec;
 use noreturn_collect::Now;
+use noreturn_wire::{TimeQuality, TimeSource};
 
 const CLOCK_REALTIME: i32 = 1;
 const CLOCK_MONOTONIC: i32 = 4;
@@ -20,7 +21,8 @@ impl Clock {
 
     pub fn now(&self) -> Now {
         let uptime_us = counter_us().saturating_sub(self.started_counter_us);
-        Now { uptime_us, clock_us: self.started_clock_us + uptime_us }
+        let time_quality = TimeQuality::new(TimeSource::Rtc, None);
+        Now { uptime_us, clock_us: self.started_clock_us + uptime_us, time_quality }
     }
 }
 

@@ -9,7 +9,7 @@ use noreturn_nic::{CardModel, FirmwareState, OutsideCard, TransmitError, Transmi
 use noreturn_ring::Read;
 use noreturn_wire::crossing::CROSSING_BYTES_MAX;
 use noreturn_wire::frame::FRAME_BYTES_MAX;
-use noreturn_wire::{Beacon, Counter, Counters, Crossing, DmaFence, OutsideCard as CardState};
+use noreturn_wire::{Beacon, ClockState, Counter, Counters, Crossing, DmaFence, OutsideCard as CardState};
 
 use crate::crossing::Reader;
 use crate::facts::Facts;
@@ -68,6 +68,7 @@ impl Outside {
             last_stop: facts.last_stop,
             watchdog: facts.watchdog,
             dma_fence: DmaFence::None,
+            clock: ClockState::default(),
             counters: Counters::default(),
         };
         Ok(Self {
@@ -146,6 +147,7 @@ impl Outside {
                 Ok(()) | Err(SenderError::QueueFull | SenderError::LinkDown) => {}
             },
             Ok(Crossing::Counters(counters)) => self.inside = counters,
+            Ok(Crossing::Clock(clock)) => self.beacon.clock = clock.state,
             Err(_) => self.own.add(Counter::RingMalformed, 1),
         }
     }

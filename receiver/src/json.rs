@@ -100,6 +100,8 @@ impl<'a> From<&'a Origin> for OriginJson<'a> {
 struct Measured {
     acquired: Option<String>,
     acquired_us: u64,
+    time_source: &'static str,
+    time_uncertainty_us: Option<u64>,
     quality: Cow<'static, str>,
     #[serde(serialize_with = "value")]
     value: Value,
@@ -110,6 +112,8 @@ impl From<&Record> for Measured {
         Self {
             acquired: rfc3339::format(record.acquired_us),
             acquired_us: record.acquired_us,
+            time_source: record.time_quality.source().name(),
+            time_uncertainty_us: record.time_quality.uncertainty_us(),
             quality: quality(record),
             value: record.value,
         }
@@ -144,6 +148,9 @@ pub struct BeaconJson {
     uptime_us: u64,
     clock: Option<String>,
     clock_us: u64,
+    time_source: &'static str,
+    time_uncertainty_us: Option<u64>,
+    clock_steps: u64,
     outside: OutsideJson,
     last_stop: Cow<'static, str>,
     watchdog: &'static str,
@@ -170,6 +177,9 @@ impl BeaconJson {
             uptime_us: beacon.uptime_us,
             clock: rfc3339::format(beacon.clock_us),
             clock_us: beacon.clock_us,
+            time_source: beacon.clock.source.name(),
+            time_uncertainty_us: beacon.clock.uncertainty_us,
+            clock_steps: beacon.clock.steps,
             outside: OutsideJson {
                 card: match beacon.outside.model {
                     CardModel::VirtioNet => "virtio-net",

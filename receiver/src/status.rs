@@ -62,6 +62,10 @@ pub struct DiodeStatus {
     pub config_sha256: Option<String>,
     /// How long it has been up, by its latest beacon.
     pub uptime_us: Option<u64>,
+    /// Where it has its time from, by its latest beacon.
+    pub time_source: Option<&'static str>,
+    /// How far off its clock may be, by its latest beacon; nothing also if the box does not know.
+    pub time_uncertainty_us: Option<u64>,
     /// How the boot before that one ended, by its latest beacon.
     pub last_stop: Option<Cow<'static, str>>,
     /// What resets it if it stalls, by its latest beacon.
@@ -80,6 +84,8 @@ impl From<DiodeState> for DiodeStatus {
             image_sha256: beacon.map(|beacon| json::hex(&beacon.image_sha256)),
             config_sha256: beacon.map(|beacon| json::hex(&beacon.config_sha256)),
             uptime_us: beacon.map(|beacon| beacon.uptime_us),
+            time_source: beacon.map(|beacon| beacon.clock.source.name()),
+            time_uncertainty_us: beacon.and_then(|beacon| beacon.clock.uncertainty_us),
             last_stop: beacon.map(|beacon| json::last_stop(beacon.last_stop)),
             watchdog: beacon.map(|beacon| json::watchdog(beacon.watchdog)),
         }

@@ -164,6 +164,8 @@ fn without_an_expected_image_it_says_unchecked_loudly() {
     assert_eq!(beacon["outside"]["firmware_frames_received"], 3);
     assert_eq!((&beacon["last_stop"], &beacon["watchdog"]), (&"stalled".into(), &"i6300esb".into()));
     assert_eq!(beacon["dma_fence"], "active");
+    let time = [&beacon["time_source"], &beacon["time_uncertainty_us"], &beacon["clock_steps"]];
+    assert_eq!(time, [&serde_json::json!("sntp"), &1500.into(), &2.into()]);
     assert!(remains.log.iter().any(|line| line.contains("WARN") && line.contains("UNCHECKED")));
 }
 

@@ -162,6 +162,8 @@ class Block:
 
 # Messages.
 
+TIME_SOURCES = ("none", "rtc", "sntp", "gps")
+
 class Reader:
     def __init__(self, data):
         self.data, self.at = data, 0
@@ -199,9 +201,11 @@ class Reader:
     def message(self):
         kind = self.varint()
         if kind == 0:
-            names = ("source", "sequence", "acquired_us", "quality", "value")
-            readers = (self.varint, self.varint, self.varint, self.quality, self.value)
-            return {"kind": "record", **{name: read() for name, read in zip(names, readers)}}
+            record = {"source": self.varint(), "sequence": self.varint(), "acquired_us": self.varint()}
+            time = self.take(1)[0]
+            record |= {"time_source": TIME_SOURCES[time >> 6]}
+            record |= {"time_uncertainty_us": None if time & 63 == 63 else 1 << (time & 63)}
+            return {"kind": "record", **record, "quality": self.quality(), "value": self.value()}
         if kind == 1:
             return {"kind": "announce", "source": self.varint(), "name": self.text(), "unit": self.text()}
         if kind == 2:
@@ -241,6 +245,9 @@ def beacon(payload):
     result["last_stop"] = [last_stop, reader.take(1)[0]] if last_stop == "exception" else last_stop
     result["watchdog"] = ("none", "i6300esb", "tco")[reader.varint()]
     result["dma_fence"] = ("none", "active")[reader.varint()]
+    result["time_source"] = TIME_SOURCES[reader.varint()]
+    result["time_uncertainty_us"] = reader.varint() if reader.take(1) == b"\x01" else None
+    result["clock_steps"] = reader.varint()
     return result | {"counters": [reader.varint() for _ in range(reader.varint())]}
 
 

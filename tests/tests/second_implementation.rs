@@ -13,9 +13,9 @@ use noreturn_tests::repository;
 use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::{FRAME_BYTES_MAX, SHARD_BYTES_MAX};
 use noreturn_wire::{
-    Announce, Beacon, Body, BootId, Bytes, CardModel, Class, Counter, Counters, DiodeId, DmaFence, Fault,
-    FileId, FilePart, FileStep, Header, Heads, LastStop, Message, OutsideCard, Quality, Record, SourceId,
-    StreamId, StreamPart, StreamStep, Value, Watchdog,
+    Announce, Beacon, Body, BootId, Bytes, CardModel, Class, ClockState, Counter, Counters, DiodeId,
+    DmaFence, Fault, FileId, FilePart, FileStep, Header, Heads, LastStop, Message, OutsideCard, Quality,
+    Record, SourceId, StreamId, StreamPart, StreamStep, TimeQuality, TimeSource, Value, Watchdog,
 };
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -76,9 +76,14 @@ fn record(number: u64, sequence: u64, random: &mut Random) -> Said {
     let bad = number.is_multiple_of(7);
     let quality = if bad { Quality::Bad(Fault::Exception(2)) } else { Quality::Good };
     let (source, acquired_us) = (number % SOURCES, 1_700_000_000_000_000 + number);
-    let record = Record { source: SourceId(source as u32), sequence, acquired_us, quality, value };
+    let time = number as u8;
+    let time_quality = TimeQuality::from_byte(time);
+    let record =
+        Record { source: SourceId(source as u32), sequence, acquired_us, time_quality, quality, value };
     let class = [Class::Alarm, Class::Telemetry, Class::Telemetry, Class::Bulk][number as usize % 4];
     let json = json!({"kind": "record", "source": source, "sequence": sequence, "acquired_us": acquired_us,
+        "time_source": (["none", "rtc", "sntp", "gps"][usize::from(time >> 6)]),
+        "time_uncertainty_us": (time & 63 != 63).then(|| 1_u64 << (time & 63)),
         "quality": if bad { "exception-2" } else { "good" }, "value": value_json});
     said(class, &Message::Record(record), Some(json))
 }
@@ -165,6 +170,7 @@ fn beacon() -> Beacon {
         last_stop: LastStop::Exception { vector: 14 },
         watchdog: Watchdog::Tco,
         dma_fence: DmaFence::Active,
+        clock: ClockState { source: TimeSource::Gps, uncertainty_us: Some(500_000), steps: 300 },
         counters,
     }
 }
@@ -326,6 +332,10 @@ fn a_decoder_written_from_the_document_reads_what_the_sender_sent() {
         (&json!(["exception", 14]), &json!("tco"))
     );
     assert_eq!(beacons[0]["dma_fence"], "active");
+    assert_eq!(
+        [&beacons[0]["time_source"], &beacons[0]["time_uncertainty_us"], &beacons[0]["clock_steps"]],
+        [&json!("gps"), &json!(500_000), &json!(300)]
+    );
     let objects = take(&mut decoded, &["stream", "file"]);
     assert_eq!(
         objects,

@@ -1,14 +1,16 @@
 //! What every collector is driven by and yields.
 
-use noreturn_wire::{Counter, Quality, SourceId, Value};
+use noreturn_wire::{Counter, Quality, SourceId, TimeQuality, Value};
 
 /// The present, by both clocks of the box.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Now {
     /// Microseconds since the kernel started; never goes back. All deadlines are by this clock.
     pub uptime_us: u64,
-    /// Microseconds since 1970-01-01 UTC by the box's clock. Only written into records.
+    /// Microseconds since 1970-01-01 UTC by the box's clock, which may be set back. Only written into records.
     pub clock_us: u64,
+    /// How well that time is known.
+    pub time_quality: TimeQuality,
 }
 
 /// One acquisition, not yet numbered.
@@ -18,6 +20,8 @@ pub struct Sample {
     pub source: SourceId,
     /// When it was acquired, or the outage was found: [`Now::clock_us`].
     pub acquired_us: u64,
+    /// How well that time was known: [`Now::time_quality`].
+    pub time_quality: TimeQuality,
     /// Whether the value can be trusted, and if not, why.
     pub quality: Quality,
     /// The value, scaled.

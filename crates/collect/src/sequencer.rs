@@ -26,8 +26,8 @@ impl Sequencer {
         let next = self.next.get_mut(sample.source.0 as usize)?;
         let sequence = *next;
         *next += 1;
-        let Sample { source, acquired_us, quality, value } = sample;
-        Some(Record { source, sequence, acquired_us, quality, value })
+        let Sample { source, acquired_us, time_quality, quality, value } = sample;
+        Some(Record { source, sequence, acquired_us, time_quality, quality, value })
     }
 
     /// How far `first` and the sources after it have counted, at most [`HEADS_MAX`] of them.

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use noreturn_collect::modbus::{Action, Poller};
 use noreturn_collect::{Now, Output, Sample};
 use noreturn_image_format::config::modbus::{Device, Encoding, Function, Point, Read, WordOrder};
-use noreturn_wire::{Counter, Counters, Fault, Quality, Value};
+use noreturn_wire::{Counter, Counters, Fault, Quality, TimeQuality, Value};
 
 const STATUS: u32 = 0;
 const LEVEL: u32 = 1;
@@ -89,7 +89,9 @@ impl Bench {
     }
 
     fn now(&self) -> Now {
-        Now { uptime_us: self.ms * 1000, clock_us: CLOCK_AHEAD_US + self.ms * 1000 }
+        // Another quality at every time, so that a sample with that of another time is noticed.
+        let time_quality = TimeQuality::from_byte(self.ms as u8);
+        Now { uptime_us: self.ms * 1000, clock_us: CLOCK_AHEAD_US + self.ms * 1000, time_quality }
     }
 
     fn at(&mut self, ms: u64) -> Vec<Action> {
@@ -117,7 +119,7 @@ impl Bench {
     fn news(&mut self) -> Vec<(u32, Quality, Value)> {
         let now = self.now();
         let told = |sample: Sample| {
-            assert_eq!(sample.acquired_us, now.clock_us);
+            assert_eq!((sample.acquired_us, sample.time_quality), (now.clock_us, now.time_quality));
             (sample.source.0, sample.quality, sample.value)
         };
         self.seen.samples.drain(..).map(told).collect()

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use noreturn_collect::modbus::{Action, Poller};
 use noreturn_collect::{Now, Output, Sample};
 use noreturn_image_format::config::modbus::{Device, Encoding, Function, Point, Read, WordOrder};
-use noreturn_wire::{Counter, Counters, Fault, Quality, Value};
+use noreturn_wire::{Counter, Counters, Fault, Quality, TimeQuality, Value};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_modbus::prelude::{ExceptionCode, Request, Response};
@@ -115,7 +115,7 @@ impl Client {
 
     fn now(&self) -> Now {
         let uptime_us = self.started.elapsed().as_micros() as u64;
-        Now { uptime_us, clock_us: uptime_us }
+        Now { uptime_us, clock_us: uptime_us, time_quality: TimeQuality::NONE }
     }
 
     /// Runs until `sample` was seen, and forgets what was seen up to it.

@@ -3,11 +3,17 @@
 use noreturn_collect::{Announcer, Output, Recorder, Sample, Sequencer};
 use noreturn_image_format::config::{self, Source};
 use noreturn_wire::message::HEADS_MAX;
-use noreturn_wire::{Class, Counter, Counters, Message, Quality, Record, SourceId, Value};
+use noreturn_wire::{Class, Counter, Counters, Message, Quality, Record, SourceId, TimeQuality, Value};
 use proptest::prelude::*;
 
 fn sample(source: u32) -> Sample {
-    Sample { source: SourceId(source), acquired_us: 5, quality: Quality::Good, value: Value::U64(1) }
+    Sample {
+        source: SourceId(source),
+        acquired_us: 5,
+        time_quality: TimeQuality::NONE,
+        quality: Quality::Good,
+        value: Value::U64(1),
+    }
 }
 
 fn sources(count: usize) -> Vec<Source> {
@@ -42,6 +48,7 @@ fn the_recorder_writes_and_counts_every_record() {
         source: SourceId(source),
         sequence,
         acquired_us: 5,
+        time_quality: TimeQuality::NONE,
         quality: Quality::Good,
         value: Value::U64(1),
     };

@@ -8,7 +8,7 @@ use noreturn_link::{DiodeKey, Receiver, ReceiverConfig};
 use noreturn_wire::frame::{PAYLOAD_BYTES_MAX, SHARD_BYTES_MAX};
 use noreturn_wire::{
     Body, BootId, Bytes, Class, Code, DiodeId, FileId, FilePart, FileStep, Header, Heads, Message, Quality,
-    Record, SourceId, StreamId, StreamPart, StreamStep, Value,
+    Record, SourceId, StreamId, StreamPart, StreamStep, TimeQuality, Value,
 };
 use sha2::Sha256;
 
@@ -79,7 +79,14 @@ fn bytes_now() -> usize {
 
 fn record(source: u32, sequence: u64) -> Message<'static> {
     let (quality, value) = (Quality::Good, Value::U64(sequence));
-    Message::Record(Record { source: SourceId(source), sequence, acquired_us: 0, quality, value })
+    Message::Record(Record {
+        source: SourceId(source),
+        sequence,
+        acquired_us: 0,
+        time_quality: TimeQuality::NONE,
+        quality,
+        value,
+    })
 }
 
 const fn stream(stream: u32, sequence: u64, step: StreamStep<'_>) -> Message<'_> {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use noreturn_collect::{Now, Output};
 use noreturn_image_format::Config;
-use noreturn_wire::{BootId, Counters, DmaFence, LastStop, Watchdog};
+use noreturn_wire::{BootId, Counters, DmaFence, LastStop, TimeQuality, Watchdog};
 
 use crate::alarm::{ALARMS, Alarm, Hold, Severity};
 use crate::backlog::OVERFLOWING_PERCENT;
@@ -79,7 +79,7 @@ impl Panel {
             diode: config.diode.id,
             name: config.diode.name.clone(),
             facts,
-            now: Now { uptime_us: 0, clock_us: 0 },
+            now: Now { uptime_us: 0, clock_us: 0, time_quality: TimeQuality::NONE },
             clock: Clock::default(),
             history_percent: 0,
             history_at_us: 0,

@@ -47,6 +47,20 @@ pub const INSIDE_COUNTERS: &[Counter] = &[
     Counter::StatusRequests,
     Counter::StatusRefused,
     Counter::StatusCut,
+    Counter::TimeSamples,
+    Counter::TimeOutliers,
+    Counter::SntpRequests,
+    Counter::SntpReplyTimeout,
+    Counter::SntpMalformed,
+    Counter::SntpNotAsked,
+    Counter::SntpKissOfDeath,
+    Counter::SntpUnsynchronized,
+    Counter::SntpImplausible,
+    Counter::GpsDamaged,
+    Counter::GpsMalformed,
+    Counter::GpsChecksum,
+    Counter::GpsVoid,
+    Counter::GpsImplausible,
 ];
 
 /// A run of registers with one meaning.

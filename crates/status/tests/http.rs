@@ -7,7 +7,7 @@ use noreturn_image_format::config::NAME_BYTES_MAX;
 use noreturn_status::http::Http;
 use noreturn_status::registers::INSIDE_COUNTERS;
 use noreturn_status::{Alarm, Clock, Facts, Look, Panel};
-use noreturn_wire::{Counter, Counters, DmaFence, Fault, LastStop, Watchdog};
+use noreturn_wire::{Counter, Counters, DmaFence, Fault, LastStop, TimeQuality, Watchdog};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -214,7 +214,11 @@ fn the_longest_page_fits() {
     let down =
         Look { outside_link_up: false, inside_link_up: false, dma_faults: 1, history_percent: 101, clock };
     watch(&mut panel, 0..20, &down);
-    let last = noreturn_collect::Now { uptime_us: u64::MAX / 2, clock_us: u64::MAX };
+    let last = noreturn_collect::Now {
+        uptime_us: u64::MAX / 2,
+        clock_us: u64::MAX,
+        time_quality: TimeQuality::NONE,
+    };
     panel.look(last, &down, &counters);
     for target in ["/", "/status.json"] {
         let request = format!("GET {target} HTTP/1.1\r\n\r\n");

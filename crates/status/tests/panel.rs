@@ -4,7 +4,7 @@ mod common;
 
 use common::{SECOND_US, config, facts, look, now, plain, say, watch};
 use noreturn_status::{Alarm, Backlog, Clock, Facts, Look, Panel, Severity};
-use noreturn_wire::{Class, Counters, DmaFence, Fault, LastStop, Watchdog};
+use noreturn_wire::{Class, Counters, DmaFence, Fault, LastStop, TimeQuality, Watchdog};
 
 fn lines(panel: &mut Panel, now_us: u64) -> Vec<String> {
     core::iter::from_fn(|| panel.line(now_us).map(|line| line.to_string())).collect()
@@ -165,7 +165,7 @@ fn the_history_is_told_in_steps() {
     for tenth in 0..1000_u64 {
         let history_percent = (tenth % 7 * 10) as u16;
         let uptime_us = tenth * SECOND_US / 10;
-        let at = noreturn_collect::Now { uptime_us, clock_us: 0 };
+        let at = noreturn_collect::Now { uptime_us, clock_us: 0, time_quality: TimeQuality::NONE };
         panel.look(at, &Look { history_percent, ..look() }, &Counters::default());
         told.push(panel.history_percent());
     }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::counter::Counters;
 use crate::message::MessageError;
+use crate::time::ClockState;
 
 /// State of the box. The default is that nothing is known of it.
 #[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -24,6 +25,8 @@ pub struct Beacon {
     pub watchdog: Watchdog,
     /// What keeps cards from memory that is not theirs.
     pub dma_fence: DmaFence,
+    /// How well the box knows the time.
+    pub clock: ClockState,
     /// Every counter of both halves.
     pub counters: Counters,
 }

@@ -4,7 +4,7 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 /// Room for counters in a beacon; more than there are, so that a newer box is understood.
-pub const COUNTERS_MAX: usize = 64;
+pub const COUNTERS_MAX: usize = 96;
 
 macro_rules! counters {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)+) => {
@@ -112,6 +112,34 @@ counters! {
     StatusRefused = "status_refused",
     /// Connections for the box's state that were cut: what came made no sense, or came too slowly.
     StatusCut = "status_cut",
+    /// Times that sources gave and that the clock took.
+    TimeSamples = "time_samples",
+    /// Times that contradicted what their source had said before; not taken until more say the same.
+    TimeOutliers = "time_outliers",
+    /// Requests to the time server.
+    SntpRequests = "sntp_requests",
+    /// Requests to the time server without a reply in time.
+    SntpReplyTimeout = "sntp_reply_timeout",
+    /// Datagrams from the time server that are no replies of one: length, version or mode; dropped.
+    SntpMalformed = "sntp_malformed",
+    /// Replies to something that was not asked, or not any more; dropped.
+    SntpNotAsked = "sntp_not_asked",
+    /// Replies in which the time server said that it does not want to be asked; it is asked less often.
+    SntpKissOfDeath = "sntp_kiss_of_death",
+    /// Replies in which the time server said that it does not know the time itself; dropped.
+    SntpUnsynchronized = "sntp_unsynchronized",
+    /// Replies that contradict themselves, took too long, or are too uncertain; dropped.
+    SntpImplausible = "sntp_implausible",
+    /// Damaged or lost bytes on the satellite receiver's serial port; their sentence is dropped.
+    GpsDamaged = "gps_damaged",
+    /// Sentences that are too long or do not end as sentences do; dropped.
+    GpsMalformed = "gps_malformed",
+    /// Sentences with a wrong checksum; dropped.
+    GpsChecksum = "gps_checksum",
+    /// Sentences in which the satellite receiver said that it has no fix; dropped.
+    GpsVoid = "gps_void",
+    /// Sentences whose date or time does not exist, or lies before this program was made; dropped.
+    GpsImplausible = "gps_implausible",
 }
 
 const _: () = assert!(Counter::ALL.len() <= COUNTERS_MAX);

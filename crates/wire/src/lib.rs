@@ -13,6 +13,7 @@ pub mod crossing;
 pub mod frame;
 pub mod message;
 pub mod object;
+pub mod time;
 
 pub use beacon::{Beacon, CardModel, DmaFence, LastStop, OutsideCard, Watchdog};
 pub use counter::{Counter, Counters};
@@ -20,3 +21,4 @@ pub use crossing::Crossing;
 pub use frame::{Body, BootId, Class, Code, DiodeId, Header, HeaderError};
 pub use message::{Announce, Fault, Heads, Message, MessageError, Quality, Record, SourceId, Value};
 pub use object::{Bytes, FileId, FilePart, FileStep, StreamId, StreamPart, StreamStep};
+pub use time::{ClockState, TimeQuality, TimeSource};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frame::SHARD_BYTES_MAX;
 use crate::object::{FilePart, StreamPart, StreamStep};
+use crate::time::TimeQuality;
 
 /// Bytes of the longest name of a source.
 pub const NAME_BYTES_MAX: usize = 96;
@@ -51,6 +52,8 @@ pub struct Record {
     pub sequence: u64,
     /// When it was acquired: microseconds since 1970-01-01 UTC by the box's clock.
     pub acquired_us: u64,
+    /// How well that time was known.
+    pub time_quality: TimeQuality,
     /// Whether the value can be trusted, and if not, why.
     pub quality: Quality,
     /// The value, scaled as the site file says.

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use noreturn_wire::{
-    Announce, Beacon, Body, BootId, Bytes, CardModel, Class, Code, Counters, DiodeId, DmaFence, Fault,
-    FileId, FilePart, FileStep, Header, Heads, LastStop, Message, OutsideCard, Quality, Record, SourceId,
-    StreamId, StreamPart, StreamStep, Value, Watchdog,
+    Announce, Beacon, Body, BootId, Bytes, CardModel, Class, ClockState, Code, Counters, DiodeId, DmaFence,
+    Fault, FileId, FilePart, FileStep, Header, Heads, LastStop, Message, OutsideCard, Quality, Record,
+    SourceId, StreamId, StreamPart, StreamStep, TimeQuality, TimeSource, Value, Watchdog,
 };
 
 fn hex(bytes: &[u8]) -> String {
@@ -43,13 +43,17 @@ fn headers() {
 fn messages() {
     let record = |quality, value| {
         let (source, sequence, acquired_us) = (SourceId(300), 129, 1_700_000_000_000_000);
-        message(&Message::Record(Record { source, sequence, acquired_us, quality, value }))
+        let time_quality = TimeQuality::new(TimeSource::Sntp, Some(3000));
+        message(&Message::Record(Record { source, sequence, acquired_us, time_quality, quality, value }))
     };
-    assert_eq!(record(Quality::Good, Value::F64(1.5)), "00ac0281018080f9c0c1c482030004000000000000f83f");
-    assert_eq!(record(Quality::Good, Value::I64(-2)), "00ac0281018080f9c0c1c48203000203");
-    assert_eq!(record(Quality::Good, Value::U64(300)), "00ac0281018080f9c0c1c482030003ac02");
-    assert_eq!(record(Quality::Good, Value::Bool(true)), "00ac0281018080f9c0c1c48203000101");
-    assert_eq!(record(Quality::Bad(Fault::Exception(2)), Value::None), "00ac0281018080f9c0c1c4820301040200");
+    assert_eq!(record(Quality::Good, Value::F64(1.5)), "00ac0281018080f9c0c1c482038c0004000000000000f83f");
+    assert_eq!(record(Quality::Good, Value::I64(-2)), "00ac0281018080f9c0c1c482038c000203");
+    assert_eq!(record(Quality::Good, Value::U64(300)), "00ac0281018080f9c0c1c482038c0003ac02");
+    assert_eq!(record(Quality::Good, Value::Bool(true)), "00ac0281018080f9c0c1c482038c000101");
+    assert_eq!(
+        record(Quality::Bad(Fault::Exception(2)), Value::None),
+        "00ac0281018080f9c0c1c482038c01040200"
+    );
     assert_eq!(
         message(&Message::Announce(Announce { source: SourceId(1), name: "plc/level", unit: "m" })),
         "010109706c632f6c6576656c016d"
@@ -96,10 +100,11 @@ fn beacon() {
         last_stop: LastStop::Exception { vector: 14 },
         watchdog: Watchdog::Tco,
         dma_fence: DmaFence::Active,
+        clock: ClockState { source: TimeSource::Gps, uncertainty_us: Some(300), steps: 2 },
         counters: Counters::default(),
     };
     assert_eq!(
         hex(beacon.encode(&mut [0; 256]).unwrap()),
-        "11111111111111111111111111111111111111111111111111111111111111112222222222222222222222222222222222222222222222222222222222222222c0843d8080f9c0c1c4820301010001ec01050e02012a000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+        "11111111111111111111111111111111111111111111111111111111111111112222222222222222222222222222222222222222222222222222222222222222c0843d8080f9c0c1c4820301010001ec01050e02010301ac0202380000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
     );
 }

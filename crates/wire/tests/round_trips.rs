@@ -1,14 +1,17 @@
 //! What is written is read back; what no one writes is refused; nothing panics.
 #![allow(clippy::unwrap_used)]
 
-use noreturn_wire::crossing::{CROSSING_BYTES_MAX, Sending, encode_counters, encode_message};
+use noreturn_wire::crossing::{
+    CROSSING_BYTES_MAX, ClockReading, Sending, encode_clock, encode_counters, encode_message,
+};
 use noreturn_wire::frame::{FRAME_BYTES_MAX, FRAME_BYTES_MIN, HEADER_BYTES, SHARD_BYTES_MAX};
 use noreturn_wire::message::{HEADS_MAX, NAME_BYTES_MAX, UNIT_BYTES_MAX};
 use noreturn_wire::object::{OBJECT_BYTES_MAX, OBJECT_NAME_BYTES_MAX, PART_BYTES_MAX};
 use noreturn_wire::{
-    Announce, Beacon, Body, BootId, Bytes, CardModel, Class, Code, Counter, Counters, Crossing, DiodeId,
-    DmaFence, Fault, FileId, FilePart, FileStep, Header, HeaderError, Heads, LastStop, Message, MessageError,
-    OutsideCard, Quality, Record, SourceId, StreamId, StreamPart, StreamStep, Value, Watchdog,
+    Announce, Beacon, Body, BootId, Bytes, CardModel, Class, ClockState, Code, Counter, Counters, Crossing,
+    DiodeId, DmaFence, Fault, FileId, FilePart, FileStep, Header, HeaderError, Heads, LastStop, Message,
+    MessageError, OutsideCard, Quality, Record, SourceId, StreamId, StreamPart, StreamStep, TimeQuality,
+    TimeSource, Value, Watchdog,
 };
 use proptest::prelude::*;
 
@@ -56,11 +59,12 @@ fn records() -> impl Strategy<Value = Record> {
         any::<u8>().prop_map(|code| Quality::Bad(Fault::Exception(code))),
         Just(Quality::Bad(Fault::ReplyTimeout)),
     ];
-    (any::<u32>(), any::<u64>(), any::<u64>(), qualities, values).prop_map(
-        |(source, sequence, acquired_us, quality, value)| Record {
+    (any::<u32>(), any::<u64>(), any::<u64>(), any::<u8>(), qualities, values).prop_map(
+        |(source, sequence, acquired_us, time, quality, value)| Record {
             source: SourceId(source),
             sequence,
             acquired_us,
+            time_quality: TimeQuality::from_byte(time),
             quality,
             value,
         },
@@ -126,6 +130,10 @@ proptest! {
         prop_assert_eq!(Message::decode(&entry[1..]), Ok((message, &[][..])));
         let entry = encode_counters(&counters(seed), &mut buffer).unwrap();
         prop_assert_eq!(Crossing::decode(entry), Ok(Crossing::Counters(counters(seed))));
+        let state = ClockState { source: TimeSource::Rtc, uncertainty_us: Some(seed), steps: seed };
+        let clock = ClockReading { uptime_us: seed, clock_us: seed, state };
+        let entry = encode_clock(&clock, &mut buffer).unwrap();
+        prop_assert_eq!(Crossing::decode(entry), Ok(Crossing::Clock(clock)));
     }
 }
 
@@ -146,6 +154,7 @@ fn a_beacon_with_every_counter_at_its_largest_fits_a_frame() {
         last_stop: LastStop::Exception { vector: 31 },
         watchdog: Watchdog::Tco,
         dma_fence: DmaFence::Active,
+        clock: ClockState { source: TimeSource::Gps, uncertainty_us: Some(u64::MAX), steps: u64::MAX },
         counters: counters(0),
     };
     Counter::ALL.iter().for_each(|&counter| beacon.counters.set(counter, u64::MAX));
@@ -225,4 +234,32 @@ fn counter_names_are_unique_and_snake_case() {
     let names: std::collections::BTreeSet<_> = Counter::ALL.iter().map(|counter| counter.name()).collect();
     assert_eq!(names.len(), Counter::ALL.len());
     assert!(names.iter().all(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_')));
+}
+
+/// The byte that `docs/protocol.md` describes, at every edge of it.
+#[test]
+fn a_time_quality_rounds_up_to_a_power_of_two_and_never_down() {
+    for (uncertainty_us, exponent) in [
+        (Some(0), 0),
+        (Some(1), 0),
+        (Some(2), 1),
+        (Some(3), 2),
+        (Some(4), 2),
+        (Some(5), 3),
+        (Some(1_000_000), 20),
+        (Some(1 << 62), 62),
+        (Some((1 << 62) + 1), 63),
+        (Some(u64::MAX), 63),
+        (None, 63),
+    ] {
+        for (number, source) in TimeSource::ALL.into_iter().enumerate() {
+            let quality = TimeQuality::new(source, uncertainty_us);
+            assert_eq!(quality.to_byte(), (number as u8) << 6 | exponent, "{uncertainty_us:?}");
+            assert_eq!(quality.source(), source);
+        }
+    }
+    for byte in 0..=255 {
+        let quality = TimeQuality::from_byte(byte);
+        assert_eq!(TimeQuality::new(quality.source(), quality.uncertainty_us()), quality);
+    }
 }

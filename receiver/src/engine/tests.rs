@@ -1,7 +1,7 @@
 //! The engine without protocol, sockets or clock: events in, items out.
 
 use noreturn_link::ReceiverConfig;
-use noreturn_wire::{CardModel, OutsideCard, Quality, Value};
+use noreturn_wire::{CardModel, OutsideCard, Quality, TimeQuality, Value};
 
 use super::*;
 use crate::item::Source;
@@ -49,6 +49,7 @@ impl Bench {
             source: SourceId(source),
             sequence,
             acquired_us: 0,
+            time_quality: TimeQuality::NONE,
             quality: Quality::Good,
             value: Value::U64(sequence),
         };

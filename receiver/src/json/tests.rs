@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use noreturn_wire::{BootId, Fault, SourceId};
+use noreturn_wire::{BootId, Fault, SourceId, TimeQuality, TimeSource};
 
 use super::*;
 
@@ -15,7 +15,15 @@ fn source() -> Arc<Source> {
 }
 
 fn record(value: Value, quality: Quality) -> Record {
-    Record { source: SourceId(3), sequence: 9, acquired_us: 1_795_395_723_000_004, quality, value }
+    let time_quality = TimeQuality::new(TimeSource::Sntp, Some(3000));
+    Record {
+        source: SourceId(3),
+        sequence: 9,
+        acquired_us: 1_795_395_723_000_004,
+        time_quality,
+        quality,
+        value,
+    }
 }
 
 fn line(item: &Item) -> String {
@@ -34,6 +42,7 @@ fn a_record_is_one_line_with_all_its_fields() {
         "{\"kind\":\"record\",\"diode\":\"east\",\"boot\":\"0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f\",\
          \"tag\":\"plc-1/\\\"tank\\\"\\n\",\"source\":3,\"sequence\":9,\
          \"acquired\":\"2026-11-23T01:02:03.000004Z\",\"acquired_us\":1795395723000004,\
+         \"time_source\":\"sntp\",\"time_uncertainty_us\":4096,\
          \"quality\":\"good\",\"value\":1.25,\"unit\":\"m³\",\"recovered\":true,\"delayed\":false}\n"
     );
 }

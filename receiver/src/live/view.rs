@@ -119,7 +119,21 @@ pub(super) fn plain_lines(status: &Status) -> Vec<String> {
 
 fn diode_text(diode: &DiodeStatus) -> String {
     let uptime = diode.uptime_us.map_or("-".to_owned(), |uptime_us| short(Duration::from_micros(uptime_us)));
-    format!("{} ({}): boot {}, up {uptime}", diode.name, diode.id, diode.boot.as_deref().unwrap_or("-"))
+    let boot = diode.boot.as_deref().unwrap_or("-");
+    format!("{} ({}): boot {boot}, up {uptime}, {}", diode.name, diode.id, time_text(diode))
+}
+
+/// What is known of its clock.
+fn time_text(diode: &DiodeStatus) -> String {
+    let source = match diode.time_source {
+        None => return "time -".to_owned(),
+        Some("none") => return "time UNKNOWN".to_owned(),
+        Some(source) => source.to_uppercase(),
+    };
+    match diode.time_uncertainty_us {
+        Some(us) => format!("time {source} ±{:.1} ms", us as f64 / 1000.0),
+        None => format!("time {source} ±?"),
+    }
 }
 
 fn image_text(diode: &DiodeStatus) -> String {
@@ -166,7 +180,7 @@ fn short(duration: Duration) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use noreturn_wire::{BootId, Quality, Record, SourceId, Value};
+    use noreturn_wire::{BootId, Quality, Record, SourceId, TimeQuality, Value};
 
     use super::*;
     use crate::item::{Item, Origin, Source};
@@ -181,6 +195,10 @@ mod tests {
             image_sha256: Some("cd".repeat(32)),
             config_sha256: None,
             uptime_us: Some(3_000_000),
+            time_source: Some("sntp"),
+            time_uncertainty_us: Some(2048),
+            last_stop: None,
+            watchdog: None,
         };
         Status { diodes: vec![diode], ..Status::default() }
     }
@@ -195,6 +213,7 @@ mod tests {
                 source: SourceId(number),
                 sequence: 0,
                 acquired_us: 0,
+                time_quality: TimeQuality::NONE,
                 quality: Quality::Good,
                 value: Value::F64(1.5),
             };
@@ -220,6 +239,7 @@ mod tests {
         let picture = frame.render(Size { rows: 24, columns: 120 });
         let shown = (0..100).filter(|number| picture.contains(&format!("tag-{number}?"))).count();
         assert!(picture.contains(&format!("... and {} more tags", 100 - shown)), "{shown} shown:\n{picture}");
+        assert!(picture.contains("up 3.0 s, time SNTP ±2.0 ms"), "{picture}");
         assert!(picture.contains("1.5000 m ") && picture.contains("a log line"), "{picture}");
     }
 

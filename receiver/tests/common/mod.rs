@@ -15,8 +15,8 @@ use noreturn_link::{DiodeKey, Sender, SenderConfig};
 use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::FRAME_BYTES_MAX;
 use noreturn_wire::{
-    Announce, Beacon, BootId, CardModel, Class, DiodeId, DmaFence, Fault, Heads, LastStop, Message,
-    OutsideCard, Quality, Record, SourceId, Value, Watchdog,
+    Announce, Beacon, BootId, CardModel, Class, ClockState, DiodeId, DmaFence, Fault, Heads, LastStop,
+    Message, OutsideCard, Quality, Record, SourceId, TimeQuality, TimeSource, Value, Watchdog,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value as Json;
@@ -262,7 +262,9 @@ impl Diode {
             _ => (Quality::Bad(Fault::ReplyTimeout), Value::None),
         };
         let acquired_us = 1_795_395_723_000_000 + sequence * 1_001;
-        let record = Record { source: SourceId(source as u32), sequence, acquired_us, quality, value };
+        let time_quality = TimeQuality::from_byte(sequence as u8);
+        let source_id = SourceId(source as u32);
+        let record = Record { source: source_id, sequence, acquired_us, time_quality, quality, value };
         self.sent[source].push(record);
         self.push(&Message::Record(record));
     }
@@ -288,6 +290,7 @@ impl Diode {
             last_stop: LastStop::Stalled,
             watchdog: Watchdog::I6300esb,
             dma_fence: DmaFence::Active,
+            clock: ClockState { source: TimeSource::Sntp, uncertainty_us: Some(1500), steps: 2 },
             ..Beacon::default()
         });
     }
@@ -369,6 +372,8 @@ pub fn json_quality(quality: Quality) -> String {
 pub fn assert_is_record(json: &Json, record: &Record, unit: &str) {
     assert_eq!(json["sequence"].as_u64(), Some(record.sequence), "{json}");
     assert_eq!(json["acquired_us"].as_u64(), Some(record.acquired_us), "{json}");
+    assert_eq!(json["time_source"], record.time_quality.source().name(), "{json}");
+    assert_eq!(json["time_uncertainty_us"].as_u64(), record.time_quality.uncertainty_us(), "{json}");
     assert_eq!(json["quality"], json_quality(record.quality), "{json}");
     assert_eq!(json["value"], json_value(record.value), "{json}");
     assert_eq!(json["unit"], unit, "{json}");

@@ -6,7 +6,7 @@ use noreturn_wire::message::HEADS_MAX;
 use noreturn_wire::object::PART_BYTES_MAX;
 use noreturn_wire::{
     BootId, Bytes, Class, FileId, FilePart, FileStep, Heads, Message, Quality, Record, SourceId, StreamId,
-    StreamPart, StreamStep, Value,
+    StreamPart, StreamStep, TimeQuality, Value,
 };
 use sha2::{Digest, Sha256};
 
@@ -167,6 +167,7 @@ pub(crate) fn record(boot: BootId, source: u32, sequence: u64) -> Record {
         source: SourceId(source),
         sequence,
         acquired_us: value >> 20,
+        time_quality: TimeQuality::from_byte((value >> 12) as u8),
         quality: Quality::Good,
         value: if value & 1 == 0 { Value::U64(value) } else { Value::F64(value as f64) },
     }

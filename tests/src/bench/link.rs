@@ -7,7 +7,7 @@ use anyhow::Result;
 use noreturn_link::{Receiver, ReceiverConfig, Sender, SenderConfig};
 use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::FRAME_BYTES_MAX;
-use noreturn_wire::{BootId, Class, Message, Quality, Record, SourceId, Value};
+use noreturn_wire::{BootId, Class, Message, Quality, Record, SourceId, TimeQuality, Value};
 
 use super::{DIODE, Figure, KEY};
 
@@ -47,6 +47,7 @@ fn messages() -> Vec<Vec<u8>> {
         source: SourceId((number % u64::from(SOURCES)) as u32),
         sequence: number / u64::from(SOURCES),
         acquired_us: 1_700_000_000_000_000 + number * 100,
+        time_quality: TimeQuality::NONE,
         quality: Quality::Good,
         value: Value::F64(number as f64 * 0.01),
     };

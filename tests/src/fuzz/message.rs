@@ -1,6 +1,6 @@
 //! Messages, beacons and entries of the ring: what is understood can be said again, and means the same.
 
-use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_counters};
+use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_clock, encode_counters};
 use noreturn_wire::frame::SHARD_BYTES_MAX;
 use noreturn_wire::{Beacon, Crossing, Message};
 
@@ -45,6 +45,11 @@ fn check_crossing(data: &[u8]) {
             let mut buffer = [0; CROSSING_BYTES_MAX];
             let encoded = encode_counters(&counters, &mut buffer).expect("all counters fit");
             assert_eq!(Crossing::decode(encoded), Ok(Crossing::Counters(counters)));
+        }
+        Ok(Crossing::Clock(clock)) => {
+            let mut buffer = [0; CROSSING_BYTES_MAX];
+            let encoded = encode_clock(&clock, &mut buffer).expect("a clock fits");
+            assert_eq!(Crossing::decode(encoded), Ok(Crossing::Clock(clock)));
         }
         Err(_) => {}
     }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use noreturn_image_format::config::modbus::{Device, Encoding, Function, Point, Read, WordOrder};
-use noreturn_wire::{Counter, Counters, Fault, Quality, SourceId, Value};
+use noreturn_wire::{Counter, Counters, Fault, Quality, SourceId, TimeQuality, Value};
 
 use super::adu::REQUEST_BYTES;
 use super::poller::{Action, Poller};
@@ -56,7 +56,7 @@ struct Exercise {
 
 impl Exercise {
     fn new() -> Self {
-        let now = Now { uptime_us: 1_000, clock_us: 1_700_000_000_000_000 };
+        let now = Now { uptime_us: 1_000, clock_us: 1_700_000_000_000_000, time_quality: TimeQuality::NONE };
         let judge = Judge::new(device());
         Self { poller: Poller::new(device(), now.uptime_us), now, line: Line::None, judge }
     }

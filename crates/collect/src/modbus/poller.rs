@@ -282,7 +282,7 @@ impl Poller {
             Health::Good | Health::Unknown => (Quality::Good, true),
         };
         let value = Value::Bool(reachable);
-        output.sample(Sample { source: self.status, acquired_us: now.clock_us, quality, value });
+        output.sample(sample(self.status, now, quality, value));
     }
 
     fn deadline(&self, now: Now) -> u64 {
@@ -297,12 +297,7 @@ impl Polled {
             return;
         }
         for point in &self.read.points {
-            output.sample(Sample {
-                source: SourceId(point.source),
-                acquired_us: now.clock_us,
-                quality: Quality::Bad(fault),
-                value: Value::None,
-            });
+            output.sample(sample(SourceId(point.source), now, Quality::Bad(fault), Value::None));
         }
     }
 }
@@ -312,7 +307,11 @@ fn tell_value(point: &Point, data: &[u8], now: Now, output: &mut impl Output) {
     if quality == Quality::Bad(Fault::NotANumber) {
         output.count(Counter::ModbusNotANumber, 1);
     }
-    output.sample(Sample { source: SourceId(point.source), acquired_us: now.clock_us, quality, value });
+    output.sample(sample(SourceId(point.source), now, quality, value));
+}
+
+const fn sample(source: SourceId, now: Now, quality: Quality, value: Value) -> Sample {
+    Sample { source, acquired_us: now.clock_us, time_quality: now.time_quality, quality, value }
 }
 
 /// What counts a fault that costs the connection.

@@ -11,7 +11,7 @@ mod streams;
 use alloc::vec::Vec;
 
 use noreturn_wire::frame::SHARD_BYTES_MAX;
-use noreturn_wire::{Class, Code, Heads, Message, Quality, Record, SourceId, Value};
+use noreturn_wire::{Class, Code, Heads, Message, Quality, Record, SourceId, TimeQuality, Value};
 
 use super::*;
 
@@ -25,7 +25,14 @@ fn receiver() -> Receiver {
 
 fn record(source: u32, sequence: u64) -> Message<'static> {
     let (quality, value) = (Quality::Good, Value::U64(sequence));
-    Message::Record(Record { source: SourceId(source), sequence, acquired_us: 0, quality, value })
+    Message::Record(Record {
+        source: SourceId(source),
+        sequence,
+        acquired_us: 0,
+        time_quality: TimeQuality::NONE,
+        quality,
+        value,
+    })
 }
 
 fn heads(next: &[u64]) -> Message<'static> {

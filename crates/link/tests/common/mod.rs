@@ -4,7 +4,7 @@
 use noreturn_fec::Geometry;
 use noreturn_link::{BlockConfig, DiodeKey, Receiver, ReceiverConfig, Sender, SenderConfig, SenderError};
 use noreturn_wire::crossing::Sending;
-use noreturn_wire::{BootId, Class, DiodeId, Message, Quality, Record, SourceId, Value};
+use noreturn_wire::{BootId, Class, DiodeId, Message, Quality, Record, SourceId, TimeQuality, Value};
 
 pub const DIODE: DiodeId = DiodeId(7);
 pub const KEY: DiodeKey = DiodeKey([0x42; 32]);
@@ -38,7 +38,14 @@ pub fn receiver() -> Receiver {
 
 pub fn record(source: u32, sequence: u64) -> Record {
     let value = Value::U64(sequence.wrapping_mul(0x9e37_79b9) ^ u64::from(source));
-    Record { source: SourceId(source), sequence, acquired_us: sequence * 1000, quality: Quality::Good, value }
+    Record {
+        source: SourceId(source),
+        sequence,
+        acquired_us: sequence * 1000,
+        time_quality: TimeQuality::NONE,
+        quality: Quality::Good,
+        value,
+    }
 }
 
 pub fn encoded(message: &Message<'_>) -> Vec<u8> {

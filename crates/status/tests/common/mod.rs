@@ -5,7 +5,7 @@ use noreturn_collect::{Now, Output, Sample};
 use noreturn_image_format::Config;
 use noreturn_status::{Clock, ClockSource, Connection, Facts, Look, Panel, Server};
 use noreturn_wire::{
-    BootId, Counter, Counters, DmaFence, Fault, LastStop, Quality, SourceId, Value, Watchdog,
+    BootId, Counter, Counters, DmaFence, Fault, LastStop, Quality, SourceId, TimeQuality, Value, Watchdog,
 };
 
 pub const SECOND_US: u64 = 1_000_000;
@@ -52,14 +52,15 @@ pub fn look() -> Look {
 }
 
 pub fn now(seconds: u64) -> Now {
-    Now { uptime_us: seconds * SECOND_US, clock_us: CLOCK_US + seconds * SECOND_US }
+    let uptime_us = seconds * SECOND_US;
+    Now { uptime_us, clock_us: CLOCK_US + uptime_us, time_quality: TimeQuality::NONE }
 }
 
 /// Looks every 100 ms over a span of seconds.
 pub fn watch(panel: &mut Panel, seconds: core::ops::Range<u64>, look: &Look) {
     for tenth in seconds.start * 10..seconds.end * 10 {
         let uptime_us = tenth * SECOND_US / 10;
-        panel.look(Now { uptime_us, clock_us: CLOCK_US + uptime_us }, look, &Counters::default());
+        panel.look(Now { uptime_us, clock_us: CLOCK_US + uptime_us, ..now(0) }, look, &Counters::default());
     }
 }
 
@@ -81,7 +82,8 @@ pub fn say(panel: &mut Panel, place: usize, fault: Option<Fault>, now: Now) {
     let quality = fault.map_or(Quality::Good, Quality::Bad);
     let value = Value::Bool(fault.is_none());
     for source in [source(0), source(1)] {
-        let sample = Sample { source, acquired_us: now.clock_us, quality, value };
+        let sample =
+            Sample { source, acquired_us: now.clock_us, time_quality: now.time_quality, quality, value };
         panel.watch(place, &mut taken, now).sample(sample);
     }
     assert_eq!(taken.0.len(), 2, "samples go on");

@@ -3,7 +3,7 @@
 use noreturn_wire::frame::SHARD_BYTES_MAX;
 use noreturn_wire::{
     Beacon, Bytes, CardModel, FileId, FilePart, FileStep, Message, OutsideCard, Quality, Record, SourceId,
-    StreamId, StreamPart, StreamStep, Value,
+    StreamId, StreamPart, StreamStep, TimeQuality, Value,
 };
 
 /// Bytes of one part of a stream or a file.
@@ -34,7 +34,14 @@ pub(super) const CONTENTS: [u8; 256] = {
 /// The record that a source's `sequence` always is.
 pub(super) fn record(source: SourceId, sequence: u64) -> Record {
     let value = Value::U64(sequence.wrapping_mul(0x9e37_79b9) ^ u64::from(source.0));
-    Record { source, sequence, acquired_us: sequence.wrapping_mul(1000), quality: Quality::Good, value }
+    Record {
+        source,
+        sequence,
+        acquired_us: sequence.wrapping_mul(1000),
+        time_quality: TimeQuality::from_byte(sequence as u8),
+        quality: Quality::Good,
+        value,
+    }
 }
 
 /// A step of any honest stream; after the last there are only heads.
@@ -73,7 +80,7 @@ pub(super) fn encoded(message: &Message<'_>) -> Vec<u8> {
     message.encode(&mut buffer).expect("it fits").to_vec()
 }
 
-pub(super) fn beacon(uptime_us: u64) -> Beacon {
+pub(in super::super) fn beacon(uptime_us: u64) -> Beacon {
     let outside = OutsideCard {
         model: CardModel::IntelE1000e,
         link_up: true,

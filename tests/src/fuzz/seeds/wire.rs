@@ -1,16 +1,21 @@
 //! Seeds of what crosses wires.
 
 use noreturn_collect::modbus::exercise::device;
-use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_counters, encode_message};
+use noreturn_wire::crossing::{
+    CROSSING_BYTES_MAX, ClockReading, encode_clock, encode_counters, encode_message,
+};
 use noreturn_wire::frame::SHARD_BYTES_MAX;
 use noreturn_wire::{
-    Announce, Beacon, Body, BootId, CardModel, Class, Code, Counter, Counters, DiodeId, DmaFence, Fault,
-    Header, Heads, LastStop, Message, OutsideCard, Quality, Record, SourceId, Value, Watchdog,
+    Announce, Beacon, Body, BootId, CardModel, Class, ClockState, Code, Counter, Counters, DiodeId, DmaFence,
+    Fault, Header, Heads, LastStop, Message, OutsideCard, Quality, Record, SourceId, TimeQuality, TimeSource,
+    Value, Watchdog,
 };
 
 use super::Seed;
 
 const SOURCE: SourceId = SourceId(300);
+const CLOCK: ClockState = ClockState { source: TimeSource::Sntp, uncertainty_us: Some(3000), steps: 1 };
+const TIME: TimeQuality = TimeQuality::new(TimeSource::Gps, Some(500_000));
 
 pub(super) fn frames() -> Vec<Seed> {
     let code = Code::new(10, 4).expect("there is such a code");
@@ -34,7 +39,14 @@ pub(super) fn frames() -> Vec<Seed> {
 
 pub(super) fn messages() -> Vec<Seed> {
     let record = |quality, value| {
-        Message::Record(Record { source: SOURCE, sequence: 70_000, acquired_us: 1 << 50, quality, value })
+        Message::Record(Record {
+            source: SOURCE,
+            sequence: 70_000,
+            acquired_us: 1 << 50,
+            time_quality: TIME,
+            quality,
+            value,
+        })
     };
     let bad = |fault| record(Quality::Bad(fault), Value::None);
     let faults = [
@@ -61,6 +73,7 @@ pub(super) fn messages() -> Vec<Seed> {
         ("heads", shard([Message::Heads(heads)])),
         ("heads-most", shard([Message::Heads(most)])),
         ("beacon", beacon()),
+        ("crossing-clock", crossing_clock()),
         ("crossing-counters", crossing_counters()),
         ("crossing-message", crossing_message(&bad(Fault::ReplyTimeout))),
     ]
@@ -88,6 +101,7 @@ fn beacon() -> Vec<u8> {
         last_stop: LastStop::Exception { vector: 14 },
         watchdog: Watchdog::I6300esb,
         dma_fence: DmaFence::Active,
+        clock: CLOCK,
         counters: counters(),
     };
     beacon.encode(&mut [0; SHARD_BYTES_MAX]).expect("it fits").to_vec()
@@ -98,6 +112,11 @@ fn counters() -> Counters {
     counters.set(Counter::Records, u64::MAX);
     counters.set(Counter::LinkBytes, 1 << 33);
     counters
+}
+
+fn crossing_clock() -> Vec<u8> {
+    let clock = ClockReading { uptime_us: 1_000_000, clock_us: 1_700_000_000_000_000, state: CLOCK };
+    encode_clock(&clock, &mut [0; CROSSING_BYTES_MAX]).expect("it fits").to_vec()
 }
 
 fn crossing_counters() -> Vec<u8> {
