@@ -18,6 +18,7 @@ mod receiver;
 mod script;
 mod seal;
 pub mod seeds;
+mod sender;
 mod site;
 
 /// Something that is fuzzed.
@@ -43,6 +44,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "modbus", run: modbus::poller, mutations: 50_000 },
     Target { name: "modbus_reply", run: modbus::reply, mutations: 200_000 },
     Target { name: "receiver", run: receiver::receiver, mutations: 5000 },
+    Target { name: "sender", run: sender::sender, mutations: 300 },
     Target { name: "site", run: site::site, mutations: 20_000 },
 ];
 

@@ -47,7 +47,20 @@ macro_rules! targets {
     };
 }
 
-targets!(config, fec, frame, handover, manifest, medium, message, modbus, modbus_reply, receiver, site);
+targets!(
+    config,
+    fec,
+    frame,
+    handover,
+    manifest,
+    medium,
+    message,
+    modbus,
+    modbus_reply,
+    receiver,
+    sender,
+    site
+);
 
 /// The table, the tests here, the programs for libFuzzer and the corpus name the same targets.
 #[test]

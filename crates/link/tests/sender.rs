@@ -314,6 +314,22 @@ fn a_full_history_forgets_the_oldest_and_says_so() {
 }
 
 #[test]
+fn a_class_that_has_forgotten_its_part_of_a_pass_does_not_hold_up_the_next() {
+    let mut config = config(12_500_000);
+    numbered(&mut config, HistoryOrder::NewestFirst);
+    config.bulk.history_bytes_max = 128 << 10;
+    let mut sender = sender(&config);
+    (0..100).for_each(|number| push(&mut sender, Class::Bulk, FIRST_BYTES + number).unwrap());
+    (100..150).for_each(|number| push(&mut sender, Class::Telemetry, FIRST_BYTES + number).unwrap());
+    let begun = watch(&mut sender, 0..102 * MS, |_, _| {});
+    assert!((1..50).contains(&history_numbers(&begun).len()), "the pass is in its first class");
+    // Kept, whether the queue has room or not: more than there is room for, so that all of the pass is forgotten.
+    (150..450).for_each(|number| push(&mut sender, Class::Telemetry, FIRST_BYTES + number % 250).unwrap());
+    let seen = history_numbers(&watch(&mut sender, 102 * MS..180 * MS, |_, _| {}));
+    assert!((0..100).all(|number| seen.contains(&number)), "{seen:?}");
+}
+
+#[test]
 fn without_a_link_nothing_leaves_and_after_it_the_outage_goes_first() {
     let mut config = config(12_500_000);
     numbered(&mut config, HistoryOrder::OldestFirst);

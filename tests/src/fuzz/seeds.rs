@@ -26,6 +26,7 @@ pub fn of(name: &str) -> Vec<Seed> {
         "modbus" => scripts::modbus(),
         "modbus_reply" => wire::modbus_replies(),
         "receiver" => receiver::receiver(),
+        "sender" => scripts::sender(),
         "site" => formats::sites(),
         _ => Vec::new(),
     }

@@ -152,7 +152,8 @@ impl History {
         for class in 0..CLASSES {
             let first = self.stores[class].first;
             let left = &mut self.left[class];
-            if left.start < first {
+            // A class of which nothing is left says nothing about the segment that is being sent.
+            if !left.is_empty() && left.start < first {
                 // Oldest first, the segment at the offset is the one that went.
                 if self.config.order == HistoryOrder::OldestFirst || left.end <= first {
                     self.offset = 0;

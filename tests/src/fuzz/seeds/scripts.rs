@@ -59,3 +59,39 @@ pub(super) fn medium() -> Vec<Seed> {
         ("cut", vec![1, 0, 11, 0x80]),
     ]
 }
+
+/// For the sender: the configuration, of which every zero is an ordinary choice, then steps.
+pub(super) fn sender() -> Vec<Seed> {
+    const LINK_BYTES: usize = 3;
+    const BLOCKS_BYTES: usize = 5;
+    const HISTORY_BYTES: usize = BLOCKS_BYTES + 3;
+    const CLASS_BYTES: usize = BLOCKS_BYTES + 3;
+    const ORDINARY: [u8; LINK_BYTES + HISTORY_BYTES + 3 * CLASS_BYTES] =
+        [0; LINK_BYTES + HISTORY_BYTES + 3 * CLASS_BYTES];
+    let (beacon, send, pass, link, work) = (2, 4, 5, 6, 7);
+    let (telemetry, alarm, bulk) = (0, 1, 2);
+    // So many messages, less one, of 150 bytes that are kept.
+    let push = |class, count| [0, class, 0, 150, count];
+    let with = |changes: &[(usize, u8)]| {
+        let mut config = ORDINARY;
+        changes.iter().for_each(|&(place, choice)| config[place] = choice);
+        config
+    };
+    let all = [push(telemetry, 20), push(alarm, 5), push(bulk, 31)].concat();
+    let each = [&push(telemetry, 0)[..], &[send, pass, 100]].concat().repeat(20);
+    let outage = [&push(telemetry, 9)[..], &[send, link, 1], &push(alarm, 9), &[pass, 200, link, 0]].concat();
+    let unkept = [[0, telemetry, 1, 150, 31], [0, telemetry, 1, 1, 31], [0, alarm, 1, 6, 31]].concat();
+    let absurd = [0, alarm, 0, 0, 1, 0, alarm, 0, 7, 1, 0, 4, 0, 150, 1];
+    let history = LINK_BYTES + BLOCKS_BYTES;
+    vec![
+        ("busy", [&ORDINARY[..], &all, &[beacon, work, 200]].concat()),
+        ("quiet", [&ORDINARY[..], &each, &[pass, 130, send]].concat()),
+        ("outage", [&ORDINARY[..], &outage, &[work, 255]].concat()),
+        ("full", [&with(&[(0, 2), (1, 2)])[..], &unkept.repeat(12), &[work, 255]].concat()),
+        ("forgotten", [&ORDINARY[..], &[0, bulk, 0, 38, 31, work, 255].repeat(6)].concat()),
+        ("oldest-first", [&with(&[(history, 3), (history + 1, 1)])[..], &all, &[work, 255]].concat()),
+        ("absurd", [&ORDINARY[..], &absurd, &[work, 20]].concat()),
+        ("without-parity", [&with(&[(history + 3 + CLASS_BYTES, 3)])[..], &all, &[work, 255]].concat()),
+        ("zeros", [&[255; ORDINARY.len()][..], &all, &[work, 255]].concat()),
+    ]
+}
