@@ -2,7 +2,7 @@
 
 use noreturn_image_format::{Handover, StopCause, Trace};
 use noreturn_watchdog::Model;
-use noreturn_wire::{BootId, LastStop, Watchdog};
+use noreturn_wire::{BootId, DmaFence, LastStop, Watchdog};
 
 /// The facts.
 #[derive(Clone, Copy)]
@@ -12,6 +12,7 @@ pub struct Facts {
     pub config_sha256: [u8; 32],
     pub last_stop: LastStop,
     pub watchdog: Watchdog,
+    pub dma_fence: DmaFence,
 }
 
 impl Facts {
@@ -21,6 +22,7 @@ impl Facts {
         handover: &Handover,
         trace: Option<Trace>,
         watchdog: Option<(Model, bool)>,
+        dma_fence: DmaFence,
     ) -> Self {
         Self {
             boot,
@@ -32,6 +34,7 @@ impl Facts {
                 Some((Model::I6300esb, _)) => Watchdog::I6300esb,
                 Some((Model::Tco, _)) => Watchdog::Tco,
             },
+            dma_fence,
         }
     }
 }

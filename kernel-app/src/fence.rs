@@ -29,17 +29,17 @@ impl FirmwareMemory for Tables {
 
 /// Switches the fence on, if the machine can have one. From then on no device reaches any memory but what
 /// [`Machine`] gives it; each of `cards` must be one that the fence holds.
-pub fn start(machine: &mut Machine, acpi_root: u64, cards: [PciAddress; 2]) -> Result<(), Fatal> {
+pub fn start(machine: &mut Machine, acpi_root: u64, cards: [PciAddress; 2]) -> Result<DmaFence, Fatal> {
     let Some(dmar) = Dmar::find(&Tables, acpi_root)? else {
         say!("no DMA fence: the machine has no remapping units, or the firmware hides them (VT-d)");
-        return Ok(());
+        return Ok(DmaFence::None);
     };
     if let Some(card) = cards.into_iter().find(|card| !dmar.covers(machine, *card)) {
         return Err(Fatal::Unfenced(card));
     }
     machine.raise_fence(&dmar)?;
     say!("DMA fence: {} units; {} regions of the firmware fenced too", dmar.units.len(), dmar.reserved.len());
-    Ok(())
+    Ok(DmaFence::Active)
 }
 
 /// Looks after the fence, if there is one.
@@ -60,11 +60,6 @@ impl Guard {
             );
         }
         Ok(Self { fence, stopped_before: before.count })
-    }
-
-    /// What the beacon says of the fence.
-    pub fn state(&self) -> DmaFence {
-        if self.fence.is_some() { DmaFence::Active } else { DmaFence::None }
     }
 
     /// Accesses that were stopped before the cards ran; every later one stops the box.

@@ -63,7 +63,9 @@ fn start(argc: i32, argv: *const *const u8) -> Result<Box, Fatal> {
     let mut machine = Machine::new();
     let watchdog = noreturn_watchdog::start(&mut machine, Ports);
     let watched = watchdog.as_ref().map(|watchdog| (watchdog.model(), watchdog.has_reset()));
-    let facts = Facts::new(BootId(entropy::random()?), &handover, trace, watched);
+    let cards = [config.outside.card, config.inside.card].map(machine::address);
+    let dma_fence = fence::start(&mut machine, handover.acpi_root, cards)?;
+    let facts = Facts::new(BootId(entropy::random()?), &handover, trace, watched, dma_fence);
     say!("diode {} \"{}\", boot {}", config.diode.id, config.diode.name, facts.boot);
     say!("image {}", handover.image_sha256);
     say!("last stop {:?}, watchdog {:?}", facts.last_stop, facts.watchdog);
@@ -72,8 +74,6 @@ fn start(argc: i32, argv: *const *const u8) -> Result<Box, Fatal> {
     planted::choose(&config.diode.name, facts.last_stop);
     memory::check(&config)?;
     let (writer, reader) = crossing::ring()?;
-    let cards = [config.outside.card, config.inside.card].map(machine::address);
-    fence::start(&mut machine, handover.acpi_root, cards)?;
     // Outside first: its card is silenced before anything else is touched.
     let (mut outside, sight) = start_outside(&mut machine, &facts, &config, reader)?;
     let inside = start_inside(&mut machine, &facts, config, sight, &clock, writer)?;

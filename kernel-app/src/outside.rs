@@ -9,7 +9,7 @@ use noreturn_nic::{CardModel, FirmwareState, OutsideCard, TransmitError, Transmi
 use noreturn_ring::Read;
 use noreturn_wire::crossing::CROSSING_BYTES_MAX;
 use noreturn_wire::frame::FRAME_BYTES_MAX;
-use noreturn_wire::{Beacon, ClockState, Counter, Counters, Crossing, DmaFence, OutsideCard as CardState};
+use noreturn_wire::{Beacon, ClockState, Counter, Counters, Crossing, OutsideCard as CardState};
 
 use crate::crossing::Reader;
 use crate::facts::Facts;
@@ -67,7 +67,7 @@ impl Outside {
             outside: card_state(&card, firmware),
             last_stop: facts.last_stop,
             watchdog: facts.watchdog,
-            dma_fence: DmaFence::None,
+            dma_fence: facts.dma_fence,
             clock: ClockState::default(),
             counters: Counters::default(),
         };
@@ -86,9 +86,8 @@ impl Outside {
         })
     }
 
-    /// Takes over the machine's fence, to look after it and to tell of it.
+    /// Takes over the machine's fence, to look after it.
     pub fn watch(&mut self, guard: Guard) {
-        self.beacon.dma_fence = guard.state();
         self.own.set(Counter::DmaFaults, guard.stopped_before());
         self.guard = guard;
     }

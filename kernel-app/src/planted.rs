@@ -13,6 +13,7 @@ use noreturn_wire::LastStop;
 use x86_64::instructions::interrupts;
 use x86_64::instructions::port::Port;
 
+use crate::clock;
 use crate::fatal::say;
 
 /// Time after which it happens: beacons have left by then.
@@ -91,13 +92,15 @@ fn recurse(depth: u64) -> u64 {
 const RECEIVE_CONTROL: u64 = 0x0100;
 const RECEIVE_RING: u64 = 0x2800;
 const FRAMES_RECEIVED: u64 = 0x40d0;
+/// How long to wait for a frame that the card counts: it counts none that it cannot put anywhere.
+const RECEIVES_US: u64 = 2_000_000;
 /// Receive everything, whoever it is for.
 const RECEIVE_ALL: u32 = 1 << 1 | 1 << 3 | 1 << 4 | 1 << 15;
 /// What memory holds that nobody was given.
 const UNTOUCHED: u8 = 0xa5;
 
 /// Switches the receiver of the 82574 at 00:03.0 on, behind its driver's back, with a ring and a buffer that no card was
-/// given. Once a frame has come in, says what has become of the memory.
+/// given. Says afterwards what has become of the memory.
 fn receive() {
     const PAGES_BYTES: usize = 8192;
     let layout = Layout::from_size_align(PAGES_BYTES, PAGES_BYTES).expect("a power of two");
@@ -122,7 +125,9 @@ fn receive() {
             register(RECEIVE_RING + 4 * place as u64).write_volatile(value);
         }
         register(RECEIVE_CONTROL).write_volatile(RECEIVE_ALL);
-        while register(FRAMES_RECEIVED).read_volatile() == 0 {
+        let start_us = clock::counter_us();
+        let is_waiting = || clock::counter_us() < start_us + RECEIVES_US;
+        while is_waiting() && register(FRAMES_RECEIVED).read_volatile() == 0 {
             core::hint::spin_loop();
         }
         let changed = (0..PAGES_BYTES).any(|place| memory.add(place).read_volatile() != before[place]);

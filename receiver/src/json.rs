@@ -191,10 +191,7 @@ impl BeaconJson {
             },
             last_stop: last_stop(beacon.last_stop),
             watchdog: watchdog(beacon.watchdog),
-            dma_fence: match beacon.dma_fence {
-                DmaFence::None => "none",
-                DmaFence::Active => "active",
-            },
+            dma_fence: dma_fence(beacon.dma_fence),
             counters: beacon.counters.iter().collect(),
         }
     }
@@ -207,6 +204,15 @@ pub const fn watchdog(watchdog: Watchdog) -> &'static str {
         Watchdog::None => "none",
         Watchdog::I6300esb => "i6300esb",
         Watchdog::Tco => "tco",
+    }
+}
+
+/// What keeps cards from memory that is not theirs.
+#[must_use]
+pub const fn dma_fence(fence: DmaFence) -> &'static str {
+    match fence {
+        DmaFence::None => "none",
+        DmaFence::Active => "active",
     }
 }
 

@@ -70,6 +70,8 @@ pub struct DiodeStatus {
     pub last_stop: Option<Cow<'static, str>>,
     /// What resets it if it stalls, by its latest beacon.
     pub watchdog: Option<&'static str>,
+    /// What keeps its cards from memory that is not theirs, by its latest beacon.
+    pub dma_fence: Option<&'static str>,
 }
 
 impl From<DiodeState> for DiodeStatus {
@@ -88,6 +90,7 @@ impl From<DiodeState> for DiodeStatus {
             time_uncertainty_us: beacon.and_then(|beacon| beacon.clock.uncertainty_us),
             last_stop: beacon.map(|beacon| json::last_stop(beacon.last_stop)),
             watchdog: beacon.map(|beacon| json::watchdog(beacon.watchdog)),
+            dma_fence: beacon.map(|beacon| json::dma_fence(beacon.dma_fence)),
         }
     }
 }

@@ -45,6 +45,36 @@ pub struct Machine<'a> {
     pub wire: OutsideWire,
     /// What resets the box if it stalls.
     pub watchdog: Watchdog,
+    /// What keeps its cards from memory that is not theirs.
+    pub remapping: Remapping,
+}
+
+/// The machine's DMA remapping unit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Remapping {
+    /// There is none.
+    None,
+    /// VT-d with tables of three levels.
+    ThreeLevels,
+    /// VT-d with tables of three levels or four.
+    FourLevels,
+}
+
+impl Remapping {
+    /// The unit comes before the devices that it is to hold.
+    const fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::None => &[],
+            Self::ThreeLevels => &["-device", "intel-iommu,aw-bits=39"],
+            Self::FourLevels => &["-device", "intel-iommu,aw-bits=48"],
+        }
+    }
+
+    /// A card of QEMU's that the unit holds; virtio goes past it if it is not told.
+    fn device(self, card: Card) -> String {
+        let holds = if self != Self::None && card == Card::VirtioNet { ",iommu_platform=on" } else { "" };
+        format!("{}{holds}", card.qemu_device())
+    }
 }
 
 /// A watchdog that QEMU emulates.
@@ -101,14 +131,15 @@ impl Machine<'_> {
             "256",
         ]);
         qemu.args(["-drive", &format!("if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE}")]);
+        qemu.args(self.remapping.arguments());
         qemu.args(["-device", "qemu-xhci,addr=0x4"]);
         qemu.arg("-drive")
             .arg(format!("if=none,id=stick,format=raw,readonly=on,file={}", self.image.display()));
         qemu.args(["-device", "usb-storage,drive=stick"]);
         qemu.args(["-netdev", "user,id=inside,net=10.1.0.0/24,host=10.1.0.1"]);
-        qemu.args(["-device", &format!("{},netdev=inside,addr=0x2", self.inside.qemu_device())]);
+        qemu.args(["-device", &format!("{},netdev=inside,addr=0x2", self.remapping.device(self.inside))]);
         qemu.args(["-netdev", &self.outside_netdev()]);
-        qemu.args(["-device", &format!("{},netdev=outside,addr=0x3", self.outside.qemu_device())]);
+        qemu.args(["-device", &format!("{},netdev=outside,addr=0x3", self.remapping.device(self.outside))]);
         qemu.args(self.watchdog.arguments());
         qemu.arg("-serial").arg(format!("file:{}", serial.display()));
         qemu.arg("-qmp").arg(format!("unix:{},server=on,wait=off", monitor.display()));

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::broker::Broker;
 use crate::card::Card;
-use crate::machine::{Machine, OutsideWire, PROCESSOR, Running, Watchdog};
+use crate::machine::{Machine, OutsideWire, PROCESSOR, Remapping, Running, Watchdog};
 use crate::ports::{free_udp, loopback};
 use crate::process::wait_for;
 use crate::receiver::{ReceiverSettings, RunningReceiver};
@@ -84,6 +84,7 @@ impl World {
             outside: plan.outside,
             wire: OutsideWire::Frames { card, wire: wire.address },
             watchdog: Watchdog::I6300esb,
+            remapping: Remapping::None,
         };
         let machine = machine.start()?;
         Ok(Self { machine, outside: plan.outside, wire, card, receiver, broker, image, folder })

@@ -4,7 +4,7 @@
 use anyhow::Result;
 use noreturn_tests::card::{Card, OUTSIDE_PCI};
 use noreturn_tests::counting::CountingDevice;
-use noreturn_tests::machine::{Machine, OutsideWire, PROCESSOR, Watchdog};
+use noreturn_tests::machine::{Machine, OutsideWire, PROCESSOR, Remapping, Watchdog};
 use noreturn_tests::ports::{free_tcp, free_udp, loopback};
 use noreturn_tests::process::wait_for;
 use noreturn_tests::site::{Site, build, device};
@@ -30,6 +30,7 @@ fn stops_and_resets(processor: &str, change: impl Fn(&str) -> String, reason: &s
         outside: Card::E1000e,
         wire: OutsideWire::Frames { card: loopback(free_udp()?), wire: wire.address },
         watchdog: Watchdog::I6300esb,
+        remapping: Remapping::None,
     };
     let mut running = machine.start()?;
     let said = running.wait_for_serial("nothing more is sent")?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use noreturn_tests::card::Card;
-use noreturn_tests::machine::{Machine, OutsideWire, PROCESSOR, Watchdog};
+use noreturn_tests::machine::{Machine, OutsideWire, PROCESSOR, Remapping, Watchdog};
 use noreturn_tests::repository;
 use noreturn_tests::site::{Image, Site, device};
 use tempfile::TempDir;
@@ -35,6 +35,8 @@ fn boot_with_flipped_byte(marker: &[u8], offset: usize) -> Result<String> {
         inside: Card::VirtioNet,
         outside: Card::E1000e,
         wire: OutsideWire::User,
+        watchdog: Watchdog::Tco,
+        remapping: Remapping::None,
     };
     let mut running = machine.start()?;
     running.wait_for_serial("NOT STARTED")?;

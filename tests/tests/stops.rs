@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use noreturn_tests::card::Card;
-use noreturn_tests::machine::{Machine, OutsideWire, PROCESSOR, Running, Watchdog};
+use noreturn_tests::machine::{Machine, OutsideWire, PROCESSOR, Remapping, Running, Watchdog};
 use noreturn_tests::ports::{free_udp, loopback};
 use noreturn_tests::process::wait_for;
 use noreturn_tests::receiver::{ReceiverSettings, RunningReceiver};
@@ -41,6 +41,7 @@ impl Trial {
             outside: Card::E1000e,
             wire: OutsideWire::Frames { card: loopback(free_udp()?), wire: wire.address },
             watchdog,
+            remapping: Remapping::None,
         };
         let machine = machine.start()?;
         Ok(Self { machine, receiver, _wire: wire, _folder: folder })

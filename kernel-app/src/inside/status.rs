@@ -11,7 +11,7 @@ use noreturn_status::connection::Verdict;
 use noreturn_status::http::Http;
 use noreturn_status::modbus::Modbus;
 use noreturn_status::{Backlog, Clock, ClockSource, Connection, Look, Panel, Server};
-use noreturn_wire::{Counters, DmaFence};
+use noreturn_wire::Counters;
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 
@@ -48,7 +48,7 @@ impl Status {
             boot: facts.boot,
             last_stop: facts.last_stop,
             watchdog: facts.watchdog,
-            dma_fence: DmaFence::None,
+            dma_fence: facts.dma_fence,
         };
         let ports = config.status;
         Self {

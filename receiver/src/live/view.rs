@@ -199,6 +199,7 @@ mod tests {
             time_uncertainty_us: Some(2048),
             last_stop: None,
             watchdog: None,
+            dma_fence: None,
         };
         Status { diodes: vec![diode], ..Status::default() }
     }
