@@ -10,6 +10,7 @@ mod fec;
 mod formats;
 mod frame;
 pub mod hunt;
+mod marks;
 mod medium;
 mod message;
 mod modbus;
@@ -39,6 +40,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "frame", run: frame::frame, mutations: 200_000 },
     Target { name: "handover", run: formats::handover, mutations: 200_000 },
     Target { name: "manifest", run: formats::manifest, mutations: 100_000 },
+    Target { name: "marks", run: marks::marks, mutations: 20_000 },
     Target { name: "medium", run: medium::medium, mutations: 40 },
     Target { name: "message", run: message::message, mutations: 200_000 },
     Target { name: "modbus", run: modbus::poller, mutations: 50_000 },

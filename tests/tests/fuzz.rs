@@ -53,6 +53,7 @@ targets!(
     frame,
     handover,
     manifest,
+    marks,
     medium,
     message,
     modbus,

@@ -21,6 +21,7 @@ pub fn of(name: &str) -> Vec<Seed> {
         "frame" => wire::frames(),
         "handover" => formats::handovers(),
         "manifest" => formats::manifests(),
+        "marks" => scripts::marks(),
         "medium" => scripts::medium(),
         "message" => wire::messages(),
         "modbus" => scripts::modbus(),

@@ -1,5 +1,8 @@
 //! Seeds of small targets that read an input as a script; the numbers are those of the targets' steps.
 
+use noreturn_link::receiver::{Lane, Mark, Objects};
+use noreturn_wire::{BootId, DiodeId, SourceId, StreamId};
+
 use super::Seed;
 
 /// For the poller's exercise: connections, replies and every fault.
@@ -58,6 +61,31 @@ pub(super) fn medium() -> Vec<Seed> {
         ("kernel", vec![0, 0, 9, 2, 0, 8, 1, 0, 0, 0, 7, 0, 0, 0]),
         ("cut", vec![1, 0, 11, 0x80]),
     ]
+}
+
+/// For the receiver's marks: each with its length in front.
+pub(super) fn marks() -> Vec<Seed> {
+    let (diode, boot) = (DiodeId(1), BootId([3; 16]));
+    let (lane, ranges) = (Lane::Source(SourceId(2)), vec![(3, 9), (11, 11)]);
+    let session = Mark::Session { diode, boot, frames_end: 300 };
+    let next = Mark::Next { diode, boot, lane, next: 12 };
+    let missing = Mark::Missing { diode, boot, lane, ranges };
+    let over = Mark::Over { diode, boot, objects: Objects::Files, ranges: vec![(0, 4)] };
+    let stream = Mark::Next { diode, boot, lane: Lane::Stream(StreamId(7)), next: u64::MAX };
+    let ended = Mark::Ended { diode, boot: BootId([4; 16]) };
+    let stranger = Mark::Session { diode: DiodeId(9), boot, frames_end: 1 };
+    let absurd =
+        Mark::Missing { diode, boot, lane, ranges: vec![(9, 3), (u64::MAX, u64::MAX), (0, u64::MAX)] };
+    vec![
+        ("whole", journal(&[session.clone(), next.clone(), missing, over, stream])),
+        ("ended", journal(&[session.clone(), ended, Mark::Ended { diode, boot }, next.clone()])),
+        ("stranger", journal(&[stranger])),
+        ("absurd", journal(&[session, next, absurd])),
+    ]
+}
+
+fn journal(marks: &[Mark]) -> Vec<u8> {
+    marks.iter().map(Mark::encode).flat_map(|mark| [vec![mark.len() as u8], mark].concat()).collect()
 }
 
 /// For the sender: the configuration, of which every zero is an ordinary choice, then steps.
