@@ -94,9 +94,9 @@ alarms! {
     /// Nothing keeps cards to their memory.
     DmaFenceAbsent = "dma_fence_absent", "DMA fence", Warning, 0, NEVER_MS,
         "this machine has no DMA fence: a card could reach any memory";
-    /// A card reached for memory that is not its own.
-    DmaFault = "dma_fault", "DMA faults", Alarm, 0, NEVER_MS,
-        "a device reached for memory that it was not given, and was stopped. Replace the device; do not trust it";
+    /// A device reached for memory that was not its own.
+    DmaFault = "dma_fault", "DMA fault", Alarm, 0, NEVER_MS,
+        "a device reached for memory that was not its own, which ended the boot before. Find it; do not trust it";
     /// The inside card has no link.
     InsideLinkDown = "inside_link_down", "Inside link", Alarm, 3000, 2000,
         "the inside card has no link: nothing is collected. Check the inside cable";

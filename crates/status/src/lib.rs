@@ -12,7 +12,6 @@ extern crate alloc;
 
 pub mod alarm;
 pub mod backlog;
-mod clock;
 pub mod connection;
 mod console;
 mod device;
@@ -20,10 +19,10 @@ pub mod http;
 pub mod modbus;
 mod panel;
 pub mod registers;
+mod time;
 
 pub use alarm::{Alarm, Severity};
 pub use backlog::Backlog;
-pub use clock::{Clock, ClockSource};
 pub use connection::{Connection, Server};
 pub use console::Line;
 pub use device::{Device, DeviceState, Watched};

@@ -5,11 +5,10 @@ use alloc::vec::Vec;
 
 use noreturn_collect::{Now, Output};
 use noreturn_image_format::Config;
-use noreturn_wire::{BootId, Counters, DmaFence, LastStop, TimeQuality, Watchdog};
+use noreturn_wire::{BootId, Counters, DmaFence, LastStop, TimeQuality, TimeSource, Watchdog};
 
 use crate::alarm::{ALARMS, Alarm, Hold, Severity};
 use crate::backlog::OVERFLOWING_PERCENT;
-use crate::clock::{Clock, ClockSource};
 use crate::console::{Console, Line};
 use crate::device::{Device, Watched};
 
@@ -18,6 +17,8 @@ use crate::device::{Device, Watched};
 const HISTORY_US: u64 = 5_000_000;
 /// From this part of the history on, it is filling.
 const FILLING_PERCENT: u16 = 50;
+/// A clock before 2026-01-01, when there was no such box, has never been set or has lost its battery.
+const CLOCK_US_MIN: u64 = 1_767_225_600_000_000;
 
 /// What both halves are handed at the start, and what the configuration says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -43,12 +44,8 @@ pub struct Look {
     pub outside_link_up: bool,
     /// The inside card's cable carries a link.
     pub inside_link_up: bool,
-    /// Accesses of devices that the DMA fence has stopped so far.
-    pub dma_faults: u64,
     /// How full the history may be: [`crate::Backlog::percent`].
     pub history_percent: u16,
-    /// How well the time is known.
-    pub clock: Clock,
 }
 
 /// Everything that is told.
@@ -61,7 +58,6 @@ pub struct Panel {
     /// What is known since the start.
     pub facts: Facts,
     now: Now,
-    clock: Clock,
     history_percent: u16,
     history_at_us: u64,
     alarms: [Hold; ALARMS],
@@ -80,7 +76,6 @@ impl Panel {
             name: config.diode.name.clone(),
             facts,
             now: Now { uptime_us: 0, clock_us: 0, time_quality: TimeQuality::NONE },
-            clock: Clock::default(),
             history_percent: 0,
             history_at_us: 0,
             alarms: core::array::from_fn(|place| {
@@ -103,7 +98,6 @@ impl Panel {
     /// Takes what is seen now. To be called several times a second.
     pub fn look(&mut self, now: Now, look: &Look, counters: &Counters) {
         self.now = now;
-        self.clock = look.clock;
         self.counters.clone_from(counters);
         if now.uptime_us >= self.history_at_us {
             self.history_at_us = now.uptime_us + HISTORY_US;
@@ -124,10 +118,12 @@ impl Panel {
             Alarm::HistoryFilling => self.history_percent >= FILLING_PERCENT,
             Alarm::HistoryOverflowing => self.history_percent >= OVERFLOWING_PERCENT,
             Alarm::DeviceDown => self.devices.iter().any(|device| device.down().is_active()),
-            Alarm::ClockInvalid => look.clock.source == ClockSource::None,
+            Alarm::ClockInvalid => {
+                self.now.time_quality.source() == TimeSource::None || self.now.clock_us < CLOCK_US_MIN
+            }
             Alarm::LastBootFault => is_fault(self.facts.last_stop),
             Alarm::DmaFenceAbsent => self.facts.dma_fence == DmaFence::None,
-            Alarm::DmaFault => look.dma_faults > 0 || self.facts.last_stop == LastStop::DmaFault,
+            Alarm::DmaFault => self.facts.last_stop == LastStop::DmaFault,
             Alarm::InsideLinkDown => !look.inside_link_up,
             Alarm::WatchdogAbsent => self.facts.watchdog == Watchdog::None,
         }
@@ -188,16 +184,10 @@ impl Panel {
         self.devices.iter().filter(|device| device.down().is_active()).count()
     }
 
-    /// When it was last looked.
+    /// When it was last looked, and how well the time was known.
     #[must_use]
     pub const fn now(&self) -> Now {
         self.now
-    }
-
-    /// How well the time is known.
-    #[must_use]
-    pub const fn clock(&self) -> Clock {
-        self.clock
     }
 
     /// How full the history may be, as last told: 0 to 100, or [`OVERFLOWING_PERCENT`].

@@ -114,8 +114,8 @@ const ROWS: &[Row] = &[
     row(8, 2, "clock_s", "seconds since 1970-01-01 UTC by the box's clock", |panel, place| {
         half(saturate(panel.now().clock_us / 1_000_000), place)
     }),
-    row(10, 1, "clock_source", "0 none, 1 machine clock, 2 time server, 3 satellites", |panel, _| {
-        panel.clock().source.number()
+    row(10, 1, "clock_source", "0 none, 1 the machine's own, 2 SNTP, 3 GPS", |panel, _| {
+        panel.now().time_quality.source() as u16
     }),
     row(
         11,
@@ -123,7 +123,10 @@ const ROWS: &[Row] = &[
         "clock_uncertainty_ms",
         "how far off the clock may be; 4294967295 if that is not known",
         |panel, place| {
-            half(panel.clock().uncertainty_us.map_or(UNKNOWN, |us| saturate(us.div_ceil(1000))), place)
+            half(
+                panel.now().time_quality.uncertainty_us().map_or(UNKNOWN, |us| saturate(us.div_ceil(1000))),
+                place,
+            )
         },
     ),
     row(

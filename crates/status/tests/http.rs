@@ -6,8 +6,8 @@ use common::{config, facts, look, now, plain, say, talk, watch};
 use noreturn_image_format::config::NAME_BYTES_MAX;
 use noreturn_status::http::Http;
 use noreturn_status::registers::INSIDE_COUNTERS;
-use noreturn_status::{Alarm, Clock, Facts, Look, Panel};
-use noreturn_wire::{Counter, Counters, DmaFence, Fault, LastStop, TimeQuality, Watchdog};
+use noreturn_status::{Alarm, Facts, Look, Panel};
+use noreturn_wire::{Counter, Counters, DmaFence, Fault, LastStop, TimeQuality, TimeSource, Watchdog};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -93,7 +93,7 @@ fn programs_get_the_same() {
     assert_eq!(status["version"], 1);
     assert_eq!((&status["diode"], &status["name"]), (&json!(7), &json!("waterworks <east> & \"west\"")));
     assert_eq!(status["image_sha256"].as_str().map(str::len), Some(64));
-    assert_eq!(status["clock_uncertainty_us"], 1500);
+    assert_eq!(status["clock_uncertainty_us"], 2048);
     let alarms = status["alarms"].as_array().expect("alarms");
     assert_eq!(alarms.len(), Alarm::ALL.len());
     let active: Vec<_> =
@@ -210,14 +210,12 @@ fn the_longest_page_fits() {
     (0..64).for_each(|place| say(&mut panel, place, Some(Fault::ConnectTimeout), now(0)));
     let mut counters = Counters::default();
     Counter::ALL.iter().for_each(|&counter| counters.set(counter, u64::MAX));
-    let clock = Clock { uncertainty_us: Some(u64::MAX), ..Clock::default() };
-    let down =
-        Look { outside_link_up: false, inside_link_up: false, dma_faults: 1, history_percent: 101, clock };
+    let down = Look { outside_link_up: false, inside_link_up: false, history_percent: 101 };
     watch(&mut panel, 0..20, &down);
     let last = noreturn_collect::Now {
         uptime_us: u64::MAX / 2,
         clock_us: u64::MAX,
-        time_quality: TimeQuality::NONE,
+        time_quality: TimeQuality::new(TimeSource::Sntp, Some(1 << 62)),
     };
     panel.look(last, &down, &counters);
     for target in ["/", "/status.json"] {

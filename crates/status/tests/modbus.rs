@@ -49,7 +49,7 @@ fn the_map_says_what_the_panel_knows() {
     assert_eq!(values(6, 2), [1, 34_464], "uptime: 100000 s");
     let clock_s = 1_795_435_200 + 100_000_u32;
     assert_eq!(values(8, 2), [(clock_s >> 16) as u16, clock_s as u16]);
-    assert_eq!(values(10, 3), [1, 0, 2], "machine clock, to 2 ms");
+    assert_eq!(values(10, 3), [1, 0, 3], "the machine's own, to 3 ms");
     assert_eq!(
         values(13, 7),
         [5, 14, 1, 1, 33, 3, 1],

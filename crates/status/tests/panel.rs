@@ -3,7 +3,8 @@
 mod common;
 
 use common::{SECOND_US, config, facts, look, now, plain, say, watch};
-use noreturn_status::{Alarm, Backlog, Clock, Facts, Look, Panel, Severity};
+use noreturn_collect::Now;
+use noreturn_status::{Alarm, Backlog, Facts, Look, Panel, Severity};
 use noreturn_wire::{Class, Counters, DmaFence, Fault, LastStop, TimeQuality, Watchdog};
 
 fn lines(panel: &mut Panel, now_us: u64) -> Vec<String> {
@@ -55,14 +56,12 @@ fn a_flapping_link_is_no_news() {
 
 #[test]
 fn every_condition_raises_its_alarm_and_no_other() {
-    let cases: [(Alarm, Facts, Look); 9] = [
+    let cases: [(Alarm, Facts, Look); 7] = [
         (Alarm::OutsideLinkDown, facts(), Look { outside_link_up: false, ..look() }),
         (Alarm::HistoryFilling, facts(), Look { history_percent: 50, ..look() }),
         (Alarm::HistoryOverflowing, facts(), Look { history_percent: 101, ..look() }),
-        (Alarm::ClockInvalid, facts(), Look { clock: Clock::default(), ..look() }),
         (Alarm::LastBootFault, Facts { last_stop: LastStop::Stalled, ..facts() }, look()),
         (Alarm::DmaFenceAbsent, Facts { dma_fence: DmaFence::None, ..facts() }, look()),
-        (Alarm::DmaFault, facts(), Look { dma_faults: 1, ..look() }),
         (Alarm::InsideLinkDown, facts(), Look { inside_link_up: false, ..look() }),
         (Alarm::WatchdogAbsent, Facts { watchdog: Watchdog::None, ..facts() }, look()),
     ];
@@ -88,11 +87,28 @@ fn every_condition_raises_its_alarm_and_no_other() {
 }
 
 #[test]
-fn a_dma_fault_stays_for_the_boot() {
-    let mut panel = Panel::new(facts(), &config(0, plain));
-    watch(&mut panel, 0..1, &Look { dma_faults: 1, ..look() });
-    watch(&mut panel, 1..100_000 / 10, &look());
-    assert!(is(&panel, Alarm::DmaFault));
+fn a_dma_fault_stays_for_the_boot_that_follows() {
+    let mut panel = Panel::new(Facts { last_stop: LastStop::DmaFault, ..facts() }, &config(0, plain));
+    watch(&mut panel, 0..10_000, &look());
+    assert!(is(&panel, Alarm::DmaFault) && is(&panel, Alarm::LastBootFault));
+}
+
+#[test]
+fn a_clock_without_a_source_or_before_its_time_is_told_after_ten_seconds() {
+    let wrong = |change: fn(&mut Now)| {
+        let mut panel = Panel::new(facts(), &config(0, plain));
+        let raised = |second: u64| {
+            let mut at = now(second);
+            change(&mut at);
+            panel.look(at, &look(), &Counters::default());
+            is(&panel, Alarm::ClockInvalid)
+        };
+        (0..=10).map(raised).collect::<Vec<_>>()
+    };
+    let after_ten: Vec<_> = (0..=10).map(|second| second == 10).collect();
+    assert_eq!(wrong(|now| now.time_quality = TimeQuality::NONE), after_ten);
+    assert_eq!(wrong(|now| now.clock_us = now.uptime_us), after_ten);
+    assert_eq!(wrong(|_| ()), [false; 11]);
 }
 
 #[test]
@@ -165,7 +181,7 @@ fn the_history_is_told_in_steps() {
     for tenth in 0..1000_u64 {
         let history_percent = (tenth % 7 * 10) as u16;
         let uptime_us = tenth * SECOND_US / 10;
-        let at = noreturn_collect::Now { uptime_us, clock_us: 0, time_quality: TimeQuality::NONE };
+        let at = Now { uptime_us, ..now(0) };
         panel.look(at, &Look { history_percent, ..look() }, &Counters::default());
         told.push(panel.history_percent());
     }

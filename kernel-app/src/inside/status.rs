@@ -10,7 +10,7 @@ use noreturn_nic::LinkSight;
 use noreturn_status::connection::Verdict;
 use noreturn_status::http::Http;
 use noreturn_status::modbus::Modbus;
-use noreturn_status::{Backlog, Clock, ClockSource, Connection, Look, Panel, Server};
+use noreturn_status::{Backlog, Connection, Look, Panel, Server};
 use noreturn_wire::Counters;
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
@@ -27,8 +27,6 @@ const HTTP_TRANSMIT_BYTES: usize = 4096;
 
 /// Time from one look at the hardware to the next.
 const LOOK_US: u64 = 100_000;
-/// A machine's clock that says less than 2026-01-01 has never been set, or has lost its battery.
-const CLOCK_US_MIN: u64 = 1_767_225_600_000_000;
 
 pub struct Status {
     pub panel: Panel,
@@ -69,13 +67,7 @@ impl Status {
         self.look_at_us = now.uptime_us + LOOK_US;
         let outside_link_up = self.sight.link_up();
         self.backlog.look(now.uptime_us, outside_link_up);
-        let look = Look {
-            outside_link_up,
-            inside_link_up,
-            dma_faults: 0,
-            history_percent: self.backlog.percent(),
-            clock: clock(now),
-        };
+        let look = Look { outside_link_up, inside_link_up, history_percent: self.backlog.percent() };
         self.panel.look(now, &look, counters);
         if let Some(line) = self.panel.line(now.uptime_us) {
             say!("{line}");
@@ -98,11 +90,6 @@ impl Status {
     pub fn poll_at(&self) -> u64 {
         self.look_at_us
     }
-}
-
-fn clock(now: Now) -> Clock {
-    let source = if now.clock_us < CLOCK_US_MIN { ClockSource::None } else { ClockSource::MachineClock };
-    Clock { source, uncertainty_us: None }
 }
 
 fn doors<S: Server>(

@@ -10,11 +10,11 @@ use crate::registers::INSIDE_COUNTERS;
 
 /// Writes the status; see `docs/status.md`.
 pub(super) fn write(out: &mut Bounded<'_>, panel: &Panel) -> fmt::Result {
-    let (now, facts, clock) = (panel.now(), &panel.facts, panel.clock());
+    let (now, facts) = (panel.now(), &panel.facts);
     write!(out, "{{\"version\":1,\"diode\":{},\"name\":{}", panel.diode, Json(&panel.name))?;
     write!(out, ",\"uptime_us\":{},\"clock_us\":{}", now.uptime_us, now.clock_us)?;
-    write!(out, ",\"clock_source\":\"{}\",\"clock_uncertainty_us\":", clock.source.name())?;
-    optional(out, clock.uncertainty_us)?;
+    write!(out, ",\"clock_source\":\"{}\",\"clock_uncertainty_us\":", now.time_quality.source().name())?;
+    optional(out, now.time_quality.uncertainty_us())?;
     write!(out, ",\"image_sha256\":\"{}\"", Hex(&facts.image_sha256))?;
     write!(out, ",\"config_sha256\":\"{}\",\"boot\":\"{}\"", Hex(&facts.config_sha256), facts.boot)?;
     write!(out, ",\"last_stop\":\"{:?}\",\"watchdog\":\"{:?}\"", facts.last_stop, facts.watchdog)?;

@@ -2,15 +2,15 @@
 
 use core::fmt::{self, Write};
 
-use noreturn_wire::{DmaFence, LastStop, Watchdog};
+use noreturn_wire::{DmaFence, LastStop, TimeSource, Watchdog};
 
 use super::text::{Bounded, Hex, Html};
 use crate::alarm::{Alarm, Severity};
 use crate::backlog::OVERFLOWING_PERCENT;
-use crate::clock::{Span, Utc};
 use crate::device::{Device, DeviceState};
 use crate::panel::Panel;
 use crate::registers::INSIDE_COUNTERS;
+use crate::time::{Span, Utc};
 
 /// Every byte of it is under the hash in the content security policy.
 const STYLE: &str = include_str!("style.css");
@@ -153,12 +153,21 @@ fn identity(out: &mut Bounded<'_>, panel: &Panel) -> fmt::Result {
         out,
         "</td></tr><tr><th>Watchdog</th><td>{watchdog}</td></tr><tr><th>DMA fence</th><td>{fence}</td></tr>\
          <tr><th>Clock</th><td>{}",
-        panel.clock().source.name()
+        source_words(panel.now().time_quality.source())
     )?;
-    if let Some(uncertainty_us) = panel.clock().uncertainty_us {
-        write!(out, ", to {} ms", uncertainty_us.div_ceil(1000))?;
+    if let Some(uncertainty_us) = panel.now().time_quality.uncertainty_us() {
+        write!(out, ", to within {} ms", uncertainty_us.div_ceil(1000))?;
     }
     out.write_str("</td></tr></table>")
+}
+
+const fn source_words(source: TimeSource) -> &'static str {
+    match source {
+        TimeSource::None => "no source of time",
+        TimeSource::Rtc => "the machine's own",
+        TimeSource::Sntp => "time server (SNTP)",
+        TimeSource::Gps => "satellites (GPS)",
+    }
 }
 
 const fn stop_words(last_stop: LastStop) -> &'static str {

@@ -3,9 +3,10 @@
 
 use noreturn_collect::{Now, Output, Sample};
 use noreturn_image_format::Config;
-use noreturn_status::{Clock, ClockSource, Connection, Facts, Look, Panel, Server};
+use noreturn_status::{Connection, Facts, Look, Panel, Server};
 use noreturn_wire::{
-    BootId, Counter, Counters, DmaFence, Fault, LastStop, Quality, SourceId, TimeQuality, Value, Watchdog,
+    BootId, Counter, Counters, DmaFence, Fault, LastStop, Quality, SourceId, TimeQuality, TimeSource, Value,
+    Watchdog,
 };
 
 pub const SECOND_US: u64 = 1_000_000;
@@ -47,13 +48,16 @@ pub fn facts() -> Facts {
 
 /// Nothing is wrong.
 pub fn look() -> Look {
-    let clock = Clock { source: ClockSource::MachineClock, uncertainty_us: Some(1_500) };
-    Look { outside_link_up: true, inside_link_up: true, dma_faults: 0, history_percent: 0, clock }
+    Look { outside_link_up: true, inside_link_up: true, history_percent: 0 }
 }
 
 pub fn now(seconds: u64) -> Now {
     let uptime_us = seconds * SECOND_US;
-    Now { uptime_us, clock_us: CLOCK_US + uptime_us, time_quality: TimeQuality::NONE }
+    Now {
+        uptime_us,
+        clock_us: CLOCK_US + uptime_us,
+        time_quality: TimeQuality::new(TimeSource::Rtc, Some(1_500)),
+    }
 }
 
 /// Looks every 100 ms over a span of seconds.

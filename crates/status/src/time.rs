@@ -1,48 +1,6 @@
-//! How the box knows the time, and the time for people.
+//! Times for people.
 
 use core::fmt;
-
-/// Where the time comes from.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub enum ClockSource {
-    /// Nowhere.
-    #[default]
-    None,
-    /// The clock of the machine, read at the start.
-    MachineClock,
-    /// A server inside (SNTP).
-    Server,
-    /// A satellite receiver on a serial port.
-    Satellites,
-}
-
-impl ClockSource {
-    /// Its number in the register map.
-    #[must_use]
-    pub const fn number(self) -> u16 {
-        self as u16
-    }
-
-    /// Its name in lower case.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::MachineClock => "machine clock",
-            Self::Server => "time server",
-            Self::Satellites => "satellites",
-        }
-    }
-}
-
-/// How well the box knows the time.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Clock {
-    /// Where it comes from.
-    pub source: ClockSource,
-    /// How far off it may be, in microseconds, if that is known.
-    pub uncertainty_us: Option<u64>,
-}
 
 /// A time as RFC 3339 writes it, in whole seconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
