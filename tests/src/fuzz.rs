@@ -21,6 +21,7 @@ mod seal;
 pub mod seeds;
 mod sender;
 mod site;
+mod status;
 
 /// Something that is fuzzed.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +49,8 @@ pub const TARGETS: &[Target] = &[
     Target { name: "receiver", run: receiver::receiver, mutations: 5000 },
     Target { name: "sender", run: sender::sender, mutations: 300 },
     Target { name: "site", run: site::site, mutations: 20_000 },
+    Target { name: "status_http", run: status::http, mutations: 10_000 },
+    Target { name: "status_modbus", run: status::modbus, mutations: 20_000 },
 ];
 
 /// Runs one input of the target called `name`, for programs that have nothing else to do.

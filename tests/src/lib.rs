@@ -17,5 +17,6 @@ pub use noreturn_simulator::random;
 pub mod receiver;
 pub mod repository;
 pub mod site;
+pub mod status;
 pub mod wire;
 pub mod world;

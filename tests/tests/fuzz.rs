@@ -60,7 +60,9 @@ targets!(
     modbus_reply,
     receiver,
     sender,
-    site
+    site,
+    status_http,
+    status_modbus
 );
 
 /// The table, the tests here, the programs for libFuzzer and the corpus name the same targets.

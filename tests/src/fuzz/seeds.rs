@@ -5,6 +5,7 @@
 mod formats;
 mod receiver;
 mod scripts;
+mod status;
 mod wire;
 
 pub(super) use formats::config;
@@ -29,6 +30,8 @@ pub fn of(name: &str) -> Vec<Seed> {
         "receiver" => receiver::receiver(),
         "sender" => scripts::sender(),
         "site" => formats::sites(),
+        "status_http" => status::http(),
+        "status_modbus" => status::modbus(),
         _ => Vec::new(),
     }
 }
