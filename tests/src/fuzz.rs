@@ -6,6 +6,7 @@
 //! here, so that what lies behind the guard is reached.
 
 pub mod corpus;
+mod dmar;
 mod fec;
 mod formats;
 mod frame;
@@ -37,6 +38,7 @@ pub struct Target {
 /// Every target.
 pub const TARGETS: &[Target] = &[
     Target { name: "config", run: formats::config, mutations: 200_000 },
+    Target { name: "dmar", run: dmar::dmar, mutations: 100_000 },
     Target { name: "fec", run: fec::fec, mutations: 8000 },
     Target { name: "frame", run: frame::frame, mutations: 200_000 },
     Target { name: "handover", run: formats::handover, mutations: 200_000 },

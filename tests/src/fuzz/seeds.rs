@@ -2,6 +2,7 @@
 //!
 //! `cargo run -p noreturn-tests --bin fuzz-seeds` writes them anew after a format has changed.
 
+mod dmar;
 mod formats;
 mod receiver;
 mod scripts;
@@ -18,6 +19,7 @@ pub type Seed = (&'static str, Vec<u8>);
 pub fn of(name: &str) -> Vec<Seed> {
     match name {
         "config" => formats::configs(),
+        "dmar" => dmar::dmars(),
         "fec" => scripts::fec(),
         "frame" => wire::frames(),
         "handover" => formats::handovers(),
