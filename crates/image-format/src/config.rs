@@ -5,6 +5,7 @@
 pub mod link;
 pub mod modbus;
 pub mod status;
+pub mod time;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use link::Link;
 use modbus::Device;
 use status::Status;
+use time::Time;
 
 const MAGIC: &[u8] = b"NRCF\x03";
 
@@ -43,6 +45,8 @@ pub struct Config {
     pub link: Link,
     /// What can be read of the box on the inside.
     pub status: Status,
+    /// Where the time comes from.
+    pub time: Time,
     /// What is polled.
     pub devices: Vec<Device>,
     /// Every tag; a source's number is its place here.
@@ -196,6 +200,7 @@ impl Config {
         ])?;
         self.link.check()?;
         self.status.check()?;
+        self.time.check()?;
         self.devices.iter().try_for_each(|device| device.check(self.sources.len()))
     }
 }

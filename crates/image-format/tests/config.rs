@@ -9,11 +9,15 @@ use noreturn_image_format::config::modbus::{
     BITS_MAX, Device, Encoding, Function, Point, REGISTERS_MAX, Read, WordOrder,
 };
 use noreturn_image_format::config::status::Status;
+use noreturn_image_format::config::time::{Gps, SerialPort, Sntp, Time, TimeSource};
 use noreturn_image_format::config::{
     Class, Destination, Diode, Inside, NAME_BYTES_MAX, Outside, PciAddress, Source, UNIT_BYTES_MAX,
 };
 use noreturn_image_format::{Config, ConfigError, Sha256Digest};
 use proptest::prelude::*;
+
+const GPS: Gps = Gps { serial_port: SerialPort::Com2, baud: 9600, uncertainty_ms: 500, silent_s: 10 };
+const SNTP: Sntp = Sntp { address: Ipv4Addr::new(10, 1, 0, 123), port: 123, poll_s: 64, silent_s: 256 };
 
 fn card(device: u8) -> PciAddress {
     PciAddress { bus: 0, device, function: 0 }
@@ -84,6 +88,7 @@ fn config() -> Config {
         },
         link: link(),
         status: Status { modbus_port: Some(502), http_port: None },
+        time: Time { sources: vec![TimeSource::Gps(GPS), TimeSource::Sntp(SNTP), TimeSource::Rtc] },
         devices: vec![device()],
         sources: vec![source("plc/status", ""), source("plc/level", "m"), alarm],
     }
@@ -94,10 +99,10 @@ fn config() -> Config {
 fn the_golden_bytes_are_written_and_read() {
     let bytes = config().encode().unwrap();
     assert!(bytes.starts_with(b"NRCF\x03\x07\x04east\x5a\x5a"));
-    assert_eq!(bytes.len(), 225);
+    assert_eq!(bytes.len(), 243);
     assert_eq!(
         Sha256Digest::of(&bytes).to_string(),
-        "69e016509247eb22f36226b3a17c2ea3ee3c4de5e425c767a01cbfb847b57d1a"
+        "998e2d15a32e4da5f66ac0105bb2cb85d0ef257e93ac5bab8611fe8c73140a58"
     );
     assert_eq!(Config::decode(&bytes), Ok(config()));
 }
@@ -187,6 +192,43 @@ fn every_rule_of_the_status_holds() {
     let mut silent = config();
     silent.status = Status::default();
     assert!(silent.encode().is_ok());
+}
+
+#[test]
+fn every_rule_of_the_time_holds() {
+    let refuse = |sources: &[TimeSource], words| assert_refused(|c| c.time.sources = sources.to_vec(), words);
+    let (gps, sntp, rtc) = (TimeSource::Gps(GPS), TimeSource::Sntp(SNTP), TimeSource::Rtc);
+    refuse(&[sntp, gps, sntp], "named twice");
+    refuse(&[gps, TimeSource::Gps(Gps { baud: 4800, ..GPS })], "named twice");
+    refuse(&[rtc, rtc], "named twice");
+    refuse(&[rtc, sntp], "trusted more than another");
+    refuse(&[gps, rtc, sntp], "trusted more than another");
+    let gps = |change: fn(&mut Gps), words| {
+        let mut gps = GPS;
+        change(&mut gps);
+        refuse(&[TimeSource::Gps(gps)], words);
+    };
+    gps(|g| g.baud = 0, "4800 or 9600");
+    gps(|g| g.baud = 115_200, "4800 or 9600");
+    gps(|g| g.uncertainty_ms = 0, "uncertainty");
+    gps(|g| g.uncertainty_ms = 10_001, "uncertainty");
+    gps(|g| g.silent_s = 1, "silence");
+    gps(|g| g.silent_s = 86_401, "silence");
+    let sntp = |change: fn(&mut Sntp), words| {
+        let mut sntp = SNTP;
+        change(&mut sntp);
+        refuse(&[TimeSource::Sntp(sntp)], words);
+    };
+    sntp(|s| s.port = 0, "port");
+    sntp(|s| s.poll_s = 1, "every 2 to 3600 s");
+    sntp(|s| s.poll_s = 3601, "every 2 to 3600 s");
+    sntp(|s| s.silent_s = 127, "silence");
+    sntp(|s| s.silent_s = 86_401, "silence");
+    for sources in [vec![], vec![rtc], vec![TimeSource::Sntp(SNTP)], vec![TimeSource::Sntp(SNTP), rtc]] {
+        let mut other = config();
+        other.time = Time { sources };
+        assert!(other.encode().is_ok());
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub(crate) fn read_inside(section: &Section<'_>) -> Option<Inside> {
             parse_network,
         ),
     );
-    let gateway = section.optional("gateway", &text("the IPv4 address of one host", parse_host));
+    let gateway = section.optional("gateway", &host());
     let ((address, prefix), gateway) = (network?, gateway?);
     let inside = Inside { card: card?, address, prefix, gateway };
     if let Some(gateway) = gateway.filter(|&gateway| !is_local(&inside, gateway) || gateway == address) {
@@ -97,6 +97,11 @@ fn pci_address() -> Kind<PciAddress> {
     text("a PCI address as lspci shows it, such as \"00:02.0\"", parse_pci)
 }
 
+/// One host's address.
+pub(crate) fn host() -> Kind<Ipv4Addr> {
+    text("the IPv4 address of one host", parse_host)
+}
+
 /// One host's address and port.
 pub(crate) fn host_and_port() -> Kind<SocketAddrV4> {
     text("the IPv4 address of one host with a port, such as \"10.0.2.15:4100\"", |value| {
@@ -104,8 +109,18 @@ pub(crate) fn host_and_port() -> Kind<SocketAddrV4> {
     })
 }
 
+/// Reports that `address`, which `key` names, cannot be reached from the inside card.
+pub(crate) fn check_reachable(section: &Section<'_>, key: &'static str, address: Ipv4Addr, inside: &Inside) {
+    let network = format!("{}/{}", inside.address, inside.prefix);
+    if address == inside.address {
+        section.fault(key, &format!("{address} is the diode's own address"));
+    } else if !is_local(inside, address) && inside.gateway.is_none() {
+        section.fault(key, &format!("{address} is outside of {network}, and [inside] has no gateway"));
+    }
+}
+
 /// Whether `address` is in the inside card's own network.
-pub(crate) fn is_local(inside: &Inside, address: Ipv4Addr) -> bool {
+fn is_local(inside: &Inside, address: Ipv4Addr) -> bool {
     let mask = u32::MAX << (32 - u32::from(inside.prefix.clamp(1, 32)));
     inside.address.to_bits() & mask == address.to_bits() & mask
 }

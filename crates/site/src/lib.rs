@@ -16,6 +16,7 @@ mod reads;
 mod section;
 mod status;
 mod summary;
+mod time;
 
 use std::path::Path;
 
@@ -73,6 +74,7 @@ fn read_config(root: &Section<'_>, key: impl FnOnce(&str) -> Result<[u8; 32], Ke
         root.table("outside").and_then(|section| section.read(|s| cards::read_outside(s, inside.as_ref())));
     let link = root.optional_table("link").read(link::read);
     let status = root.optional_table("status").read(status::read);
+    let time = root.optional_table("time").read(|section| time::read(section, inside.as_ref()));
     let (devices, sources) = modbus::read(root, inside.as_ref());
     Some(Config {
         diode: diode?,
@@ -80,6 +82,7 @@ fn read_config(root: &Section<'_>, key: impl FnOnce(&str) -> Result<[u8; 32], Ke
         outside: outside?,
         link: link?,
         status: status?,
+        time: time?,
         devices,
         sources,
     })

@@ -3,7 +3,6 @@
 mod point;
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 
 use noreturn_image_format::config::modbus::Device;
 use noreturn_image_format::config::{Class, DEVICES_MAX, Inside, NAME_BYTES_MAX, SOURCES_MAX, Source};
@@ -32,7 +31,7 @@ fn read_device(section: &Section<'_>, inside: Option<&Inside>, sources: &mut Sou
     let name = section.required("name", &name::levels());
     let address = section.required("address", &cards::host_and_port());
     if let (Some(address), Some(inside)) = (address, inside) {
-        check_reachable(section, *address.ip(), inside);
+        cards::check_reachable(section, "address", *address.ip(), inside);
     }
     let unit = section.or("unit", &integer(0..=255), 1);
     let timeout_ms = section.or("timeout_ms", &integer(10..=60_000), 1_000);
@@ -69,16 +68,6 @@ fn read_device(section: &Section<'_>, inside: Option<&Inside>, sources: &mut Sou
         status: status?,
         reads: reads::merge(values),
     })
-}
-
-fn check_reachable(section: &Section<'_>, address: Ipv4Addr, inside: &Inside) {
-    let network = format!("{}/{}", inside.address, inside.prefix);
-    if address == inside.address {
-        section.fault("address", &format!("{address} is the diode's own address"));
-    } else if !cards::is_local(inside, address) && inside.gateway.is_none() {
-        let what = format!("{address} is outside of {network}, and [inside] has no gateway");
-        section.fault("address", &what);
-    }
 }
 
 /// Every source so far; their numbers are dense, in the order of the file.

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 use toml::de::{DeTable, DeValue};
 
-pub(crate) use kind::{Kind, choice, integer, number, string, text, zero_or};
+pub(crate) use kind::{Kind, choice, integer, number, one_of, string, text, zero_or};
 
 /// One thing that is wrong, at a byte offset.
 #[derive(Debug)]
@@ -87,6 +87,28 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A list of values, or `default`; nothing only if something in it is wrong.
+    pub fn list<T>(&self, key: &'static str, kind: &Kind<T>, default: Vec<T>) -> Option<Vec<T>> {
+        let (at, value) = match self.value(key) {
+            Some(found) => found,
+            None => return Some(default),
+        };
+        let DeValue::Array(items) = value else {
+            self.report(at, key, format!("{} is not a list", kind::found(value)));
+            return None;
+        };
+        let read = |(index, item): (usize, &toml::Spanned<DeValue<'_>>)| {
+            let value = (kind.read)(item.get_ref());
+            if value.is_none() {
+                let what = format!("{} is not {}", kind::found(item.get_ref()), kind.expected);
+                self.report(item.span().start, &format!("{key}[{index}]"), what);
+            }
+            value
+        };
+        // Every item is read, so that every mistake is told.
+        items.iter().enumerate().map(read).collect::<Vec<_>>().into_iter().collect()
+    }
+
     /// Reports each of `keys` that is there, because of something else in this section.
     pub fn refuse(&self, keys: &[&'static str], why: &str) {
         for key in keys {
@@ -94,6 +116,11 @@ impl<'a> Section<'a> {
                 self.fault(key, why);
             }
         }
+    }
+
+    /// Takes each of `keys` for known without looking at it.
+    pub fn pass_over(&self, keys: &[&'static str]) {
+        self.asked.borrow_mut().extend(keys);
     }
 
     /// A table that must be there.

@@ -6,6 +6,7 @@ use noreturn_image_format::Config;
 use noreturn_image_format::config::link::{Blocks, History, HistoryOrder, Link, TrafficClass};
 use noreturn_image_format::config::modbus::{Device, Read};
 use noreturn_image_format::config::status::Status;
+use noreturn_image_format::config::time::{Time, TimeSource};
 use noreturn_image_format::config::{Class, Destination, Source};
 
 /// Shows a configuration, a few words a line.
@@ -17,7 +18,7 @@ pub struct Summary<'a>(
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Config { diode, inside, outside, link, status, devices, sources } = self.0;
+        let Config { diode, inside, outside, link, status, time, devices, sources } = self.0;
         writeln!(f, "diode    {} \"{}\"", diode.id, diode.name)?;
         write!(f, "inside   card {}, address {}/{}", inside.card, inside.address, inside.prefix)?;
         match inside.gateway {
@@ -32,6 +33,7 @@ impl fmt::Display for Summary<'_> {
         outside.destinations.iter().try_for_each(|destination| write_destination(f, destination))?;
         write_link(f, link)?;
         write_status(f, status)?;
+        write_time(f, time)?;
         writeln!(f, "plant    {} devices, {} tags", devices.len(), sources.len())?;
         devices.iter().try_for_each(|device| write_device(f, device, sources))
     }
@@ -67,6 +69,29 @@ fn write_status(f: &mut fmt::Formatter<'_>, status: &Status) -> fmt::Result {
         (Some(modbus), Some(http)) => write!(f, "for Modbus on port {modbus} and HTTP on port {http}")?,
     }
     writeln!(f)
+}
+
+fn write_time(f: &mut fmt::Formatter<'_>, time: &Time) -> fmt::Result {
+    if time.sources.is_empty() {
+        return writeln!(f, "time     from nowhere: it counts from 1970");
+    }
+    for (place, source) in time.sources.iter().enumerate() {
+        write!(f, "{}", if place == 0 { "time     " } else { "         or " })?;
+        match source {
+            TimeSource::Gps(gps) => writeln!(
+                f,
+                "from satellites on {:?} at {} baud, to {} ms, silent for {} s at most",
+                gps.serial_port, gps.baud, gps.uncertainty_ms, gps.silent_s
+            )?,
+            TimeSource::Sntp(sntp) => writeln!(
+                f,
+                "from the server {}:{} every {} s, silent for {} s at most",
+                sntp.address, sntp.port, sntp.poll_s, sntp.silent_s
+            )?,
+            TimeSource::Rtc => writeln!(f, "from the machine's own clock, read at the start")?,
+        }
+    }
+    Ok(())
 }
 
 fn write_blocks(f: &mut fmt::Formatter<'_>, name: &str, blocks: &Blocks) -> fmt::Result {

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use noreturn_image_format::Config;
 use noreturn_image_format::config::modbus::{Encoding, Function, WordOrder};
+use noreturn_image_format::config::time::{Gps, SerialPort, Sntp, TimeSource};
 use noreturn_image_format::config::{Class, Destination, PciAddress};
 use noreturn_site::{Errors, KeyError, LoadError, Summary, load, parse};
 
@@ -93,6 +94,7 @@ fn the_summary_tells_everything_but_the_key() {
         "100 thousandths, newest first, every 10000 ms",
         "memory   27 MiB",
         "status   for Modbus on port 502 and HTTP on port 80",
+        "time     from the server 10.1.0.123:123 every 64 s, silent for 256 s at most\n         or from the machine's own clock",
     ] {
         assert!(summary.contains(part), "{part} is missing in\n{summary}");
     }
@@ -371,6 +373,79 @@ fn nothing_of_the_status_is_served_unless_asked_for() {
         "allow = []",
         "LINE:1: status.allow: is not a key that is known here; known are \"http_port\", \"modbus_port\"",
     );
+}
+
+#[test]
+fn the_time_is_the_machine_s_unless_something_else_is_asked_for() {
+    let sources = |table: &str| {
+        let (before, rest) = example().split_once("[time]").unwrap();
+        let (_, after) = rest.split_once("[[modbus]]").unwrap();
+        parse_text(&format!("{before}{table}[[modbus]]{after}")).unwrap().time.sources
+    };
+    assert_eq!(sources(""), [TimeSource::Rtc]);
+    assert_eq!(sources("[time]\n"), [TimeSource::Rtc]);
+    assert_eq!(sources("[time]\nsources = []\n"), []);
+    let sntp = Sntp { address: Ipv4Addr::new(10, 1, 0, 5), port: 123, poll_s: 64, silent_s: 256 };
+    let gps = Gps { serial_port: SerialPort::Com2, baud: 9600, uncertainty_ms: 500, silent_s: 10 };
+    let both = "[time]\nsources = [\"gps\", \"sntp\"]\n[time.sntp]\nserver = \"10.1.0.5\"\n\
+                [time.gps]\nserial_port = \"COM2\"\nuncertainty_ms = 500\n";
+    assert_eq!(sources(both), [TimeSource::Gps(gps), TimeSource::Sntp(sntp)]);
+    let poll = sources(&both.replace("10.1.0.5\"", "10.1.0.5\"\nport = 1123\npoll_s = 10"));
+    assert_eq!(poll[1], TimeSource::Sntp(Sntp { port: 1123, poll_s: 10, silent_s: 40, ..sntp }));
+    let gps_only = "[time]\nsources = [\"gps\"]\ngps = { serial_port = \"COM4\", baud = 4800, \
+                    uncertainty_ms = 1, silent_s = 86400 }\n";
+    let gps = Gps { serial_port: SerialPort::Com4, baud: 4800, uncertainty_ms: 1, silent_s: 86_400 };
+    assert_eq!(sources(gps_only), [TimeSource::Gps(gps)]);
+}
+
+#[test]
+fn wrong_sources_of_time_are_told() {
+    let sources = "sources = [\"sntp\", \"rtc\"]";
+    let refuse = |new: &str, message: &str| assert_refused(sources, new, message);
+    refuse(
+        "sources = [\"ntp\"]",
+        "LINE:12: time.sources[0]: \"ntp\" is not one of \"gps\", \"sntp\", \"rtc\"",
+    );
+    refuse("sources = \"sntp\"", "LINE:11: time.sources: \"sntp\" is not a list");
+    refuse("sources = [\"sntp\", \"sntp\"]", "LINE:11: time.sources: names one of them twice");
+    refuse(
+        "sources = [\"rtc\", \"sntp\"]",
+        "LINE:11: time.sources: names \"rtc\" before another; it is read only once, so it can only be the last",
+    );
+    refuse(
+        "sources = [\"rtc\"]",
+        "NEXT:8: time.sntp: is not one of the sources; add \"sntp\" to them, or leave this table out",
+    );
+    let head = "LINE:1: time.gps: is missing; expected a table [gps]".replace("LINE:1", "HEAD:1");
+    let head_line = example().split_once("[time]").unwrap().0.matches('\n').count() + 1;
+    refuse("sources = [\"sntp\", \"gps\"]", &head.replace("HEAD", &head_line.to_string()));
+
+    let server = "server = \"10.1.0.123\"";
+    let refuse = |new: &str, message: &str| assert_refused(server, new, message);
+    refuse("server = \"time\"", "LINE:19: time.sntp.server: \"time\" is not the IPv4 address of one host");
+    refuse("server = \"10.1.0.2\"", "LINE:19: time.sntp.server: 10.1.0.2 is the diode's own address");
+    refuse(
+        "server = \"10.1.0.5\", poll_s = 1",
+        "LINE:40: time.sntp.poll_s: 1 is not a whole number from 2 to 3600",
+    );
+    refuse(
+        "server = \"10.1.0.5\", silent_s = 100",
+        "LINE:42: time.sntp.silent_s: 100 is less than two polls of 64 s",
+    );
+}
+
+#[test]
+fn a_satellite_receiver_is_never_on_the_console() {
+    let refuse = |port: &str, message: &str| {
+        let new = format!(
+            "sources = [\"sntp\", \"gps\"]\ngps = {{ serial_port = {port}, uncertainty_ms = 500, baud = 115200 }}"
+        );
+        let baud = format!("NEXT:{}: time.gps.baud: 115200 is not one of 4800, 9600", 54 + port.len());
+        assert_refused("sources = [\"sntp\", \"rtc\"]", &new, &format!("{message}\nsite.toml:{baud}"));
+    };
+    let expected = "is not one of \"COM2\", \"COM3\", \"COM4\"";
+    refuse("\"COM1\"", &format!("NEXT:23: time.gps.serial_port: \"COM1\" {expected}"));
+    refuse("1", &format!("NEXT:23: time.gps.serial_port: 1 {expected}"));
 }
 
 #[test]

@@ -143,10 +143,8 @@ proptest! {
         let mut text = sentence(RMC).into_bytes();
         let place = place % text.len();
         text[place] = byte;
-        for result in push(&mut Receiver::new(UNCERTAINTY_US), &text, 0) {
-            if let Ok(sample) = result {
-                prop_assert_eq!(sample.utc_us, MIDNIGHT_US - 500_000);
-            }
+        for sample in push(&mut Receiver::new(UNCERTAINTY_US), &text, 0).into_iter().flatten() {
+            prop_assert_eq!(sample.utc_us, MIDNIGHT_US - 500_000);
         }
     }
 

@@ -74,7 +74,7 @@ fn two_builds_are_the_same_bytes() {
 fn the_bytes_are_pinned() {
     assert_eq!(
         built().sha256.to_string(),
-        "f8303553caa2a69bdc9ac880de988487bb5b5206fafc78c3b1ba32a56d4a7178"
+        "aed8e7d96782386ccd3481dd5bff9de4e92d4935221c206c9526788d0da06aca"
     );
 }
 

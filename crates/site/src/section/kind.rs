@@ -74,6 +74,16 @@ pub(crate) fn choice<T: Copy>(choices: &'static [(&'static str, T)]) -> Kind<T> 
     Kind { expected: format!("one of {}", names.join(", ")), read: Box::new(read) }
 }
 
+/// One of a few numbers.
+pub(crate) fn one_of(choices: &'static [u32]) -> Kind<u32> {
+    let numbers: Vec<_> = choices.iter().map(u32::to_string).collect();
+    let read = |value: &DeValue<'_>| {
+        let wanted = u32::try_from(parse_integer(value.as_integer()?)?).ok();
+        wanted.filter(|number| choices.contains(number))
+    };
+    Kind { expected: format!("one of {}", numbers.join(", ")), read: Box::new(read) }
+}
+
 /// A value as a message shows it.
 pub(super) fn found(value: &DeValue<'_>) -> String {
     match value {

@@ -65,6 +65,21 @@ interval_ms = 100
 modbus_port = 502
 http_port = 80
 
+[time]
+sources = ["gps", "sntp", "rtc"]
+
+[time.sntp]
+server = "10.1.0.5"
+port = 1123
+poll_s = 16
+silent_s = 100
+
+[time.gps]
+serial_port = "COM3"
+baud = 4800
+uncertainty_ms = 300
+silent_s = 5
+
 [[modbus]]
 name = "plc-1"
 address = "10.1.0.10:502"
