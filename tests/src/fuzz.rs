@@ -23,6 +23,7 @@ pub mod seeds;
 mod sender;
 mod site;
 mod status;
+mod time;
 
 /// Something that is fuzzed.
 #[derive(Clone, Copy, Debug)]
@@ -48,9 +49,11 @@ pub const TARGETS: &[Target] = &[
     Target { name: "message", run: message::message, mutations: 200_000 },
     Target { name: "modbus", run: modbus::poller, mutations: 50_000 },
     Target { name: "modbus_reply", run: modbus::reply, mutations: 200_000 },
+    Target { name: "nmea", run: time::nmea, mutations: 100_000 },
     Target { name: "receiver", run: receiver::receiver, mutations: 5000 },
     Target { name: "sender", run: sender::sender, mutations: 300 },
     Target { name: "site", run: site::site, mutations: 20_000 },
+    Target { name: "sntp", run: time::sntp, mutations: 200_000 },
     Target { name: "status_http", run: status::http, mutations: 10_000 },
     Target { name: "status_modbus", run: status::modbus, mutations: 20_000 },
 ];

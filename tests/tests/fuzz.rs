@@ -59,9 +59,11 @@ targets!(
     message,
     modbus,
     modbus_reply,
+    nmea,
     receiver,
     sender,
     site,
+    sntp,
     status_http,
     status_modbus
 );

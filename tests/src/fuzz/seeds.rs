@@ -7,6 +7,7 @@ mod formats;
 mod receiver;
 mod scripts;
 mod status;
+mod time;
 mod wire;
 
 pub(super) use formats::config;
@@ -29,9 +30,11 @@ pub fn of(name: &str) -> Vec<Seed> {
         "message" => wire::messages(),
         "modbus" => scripts::modbus(),
         "modbus_reply" => wire::modbus_replies(),
+        "nmea" => time::nmea(),
         "receiver" => receiver::receiver(),
         "sender" => scripts::sender(),
         "site" => formats::sites(),
+        "sntp" => time::sntp(),
         "status_http" => status::http(),
         "status_modbus" => status::modbus(),
         _ => Vec::new(),
