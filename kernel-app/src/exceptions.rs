@@ -4,6 +4,7 @@
 //! that is known to be good (Intel SDM volume 3, section 6.14.5).
 
 use core::arch::{asm, global_asm};
+use core::ops::Range;
 use core::ptr;
 
 use noreturn_image_format::StopCause;
@@ -76,6 +77,12 @@ impl Entry {
     }
 }
 
+/// Addresses of the table, which fills whole pages.
+pub fn table() -> Range<u64> {
+    let start = (&raw const TABLE).addr() as u64;
+    start..start + size_of::<Table>() as u64
+}
+
 /// Makes every exception stop the box.
 pub fn install() -> Result<(), Fatal> {
     let stubs = (&raw const noreturn_exception_stubs).addr() as u64;
@@ -87,7 +94,8 @@ pub fn install() -> Result<(), Fatal> {
         if usize::from(hermits.limit) + 1 != size_of::<Table>() {
             return Err(Fatal::Exceptions);
         }
-        let table = &mut *(&raw mut TABLE);
+        let place = &raw mut TABLE;
+        let table = &mut *place;
         *table = ptr::read(hermits.base.as_ptr());
         for (vector, entry) in table.0.iter_mut().enumerate().take(EXCEPTIONS) {
             if vector != DEVICE_NOT_AVAILABLE {

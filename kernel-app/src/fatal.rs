@@ -16,6 +16,8 @@ pub enum Fatal {
     Config(ConfigError),
     /// The table of exceptions is not the one that was expected.
     Exceptions,
+    /// There is no memory for page tables.
+    Protection,
     /// The processor gives no random numbers.
     NoEntropy,
     /// The machine has less free memory than this.
@@ -50,6 +52,7 @@ impl Fatal {
             | Self::ConfigChanged
             | Self::Config(_)
             | Self::Exceptions
+            | Self::Protection
             | Self::Memory { .. }
             | Self::Ring
             | Self::Card(_)
@@ -99,6 +102,7 @@ impl fmt::Display for Fatal {
             Self::Exceptions => {
                 f.write_str("the table of exceptions has another length; build the image again")
             }
+            Self::Protection => f.write_str("there is no memory for page tables; add memory"),
             Self::NoEntropy => {
                 f.write_str("the processor has no working RDSEED or RDRAND; use another machine")
             }

@@ -200,17 +200,19 @@ fn allocate(bytes: usize) -> Option<DmaRegion> {
     Some(unsafe { DmaRegion::new(start, physical, bytes) })
 }
 
+/// The physical address of a virtual one.
+pub fn physical(address: u64) -> Option<u64> {
+    virtual_to_physical(HermitAddr::new(address)).map(|physical| physical.as_u64())
+}
+
 /// The physical address of memory, if its pages follow each other physically too.
 fn contiguous(start: NonNull<u8>, bytes: usize) -> Option<u64> {
-    let translate = |offset: usize| {
-        let address = HermitAddr::new(start.as_ptr() as u64 + offset as u64);
-        virtual_to_physical(address).map(|physical| physical.as_u64())
-    };
-    let physical = translate(0)?;
+    let translate = |offset: usize| physical(start.as_ptr() as u64 + offset as u64);
+    let first = translate(0)?;
     (0..bytes)
         .step_by(PAGE_BYTES as usize)
-        .all(|offset| translate(offset) == Some(physical + offset as u64))
-        .then_some(physical)
+        .all(|offset| translate(offset) == Some(first + offset as u64))
+        .then_some(first)
 }
 
 /// Frames for page tables, from the heap.

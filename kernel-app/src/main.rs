@@ -21,6 +21,7 @@ mod memory;
 mod outside;
 #[cfg(feature = "planted")]
 mod planted;
+mod protect;
 mod settings;
 mod stop;
 mod trace;
@@ -57,6 +58,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, _envp: *const *const u8) -
 /// Brings the box up, or says why it cannot be.
 fn start(argc: i32, argv: *const *const u8) -> Result<Box, Fatal> {
     exceptions::install()?;
+    protect::apply()?;
     let (handover, config) = handover::take(argc, argv)?;
     let trace = trace::take(handover.trace_address);
     let clock = Clock::start();

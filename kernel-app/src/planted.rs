@@ -44,7 +44,7 @@ pub fn act(uptime_us: u64) {
     }
 }
 
-const FAULTS: [(&str, Fault); 8] = [
+const FAULTS: [(&str, Fault); 11] = [
     ("planted panic", || panic!("planted")),
     ("planted heap exhaustion", exhaust_heap),
     ("planted invalid opcode", || {
@@ -52,6 +52,9 @@ const FAULTS: [(&str, Fault); 8] = [
         unsafe { asm!("ud2", options(noreturn)) }
     }),
     ("planted page fault", || write(UNMAPPED)),
+    ("planted use of address 0", || write(0)),
+    ("planted change of code", || write(write as *const () as u64)),
+    ("planted execution of data", execute_data),
     ("planted stack overflow", || {
         black_box(recurse(black_box(1)));
     }),
@@ -72,6 +75,13 @@ const FAULTS: [(&str, Fault); 8] = [
 fn write(address: u64) {
     // SAFETY: none; this is the fault.
     unsafe { ptr::write_volatile(ptr::with_exposed_provenance_mut::<u8>(address as usize), 1) };
+}
+
+fn execute_data() {
+    // A return, on the heap.
+    let code = alloc::vec![0xc3_u8];
+    // SAFETY: none; this is the fault.
+    unsafe { core::mem::transmute::<*const u8, extern "C" fn()>(code.as_ptr())() };
 }
 
 fn exhaust_heap() {

@@ -97,6 +97,21 @@ fn after_an_access_to_nowhere() -> Result<()> {
 }
 
 #[test]
+fn after_a_use_of_address_0() -> Result<()> {
+    resets("planted use of address 0", Watchdog::Tco, "tco", "exception 14")
+}
+
+#[test]
+fn after_a_change_of_code() -> Result<()> {
+    resets("planted change of code", Watchdog::Tco, "tco", "exception 14")
+}
+
+#[test]
+fn after_an_execution_of_data() -> Result<()> {
+    resets("planted execution of data", Watchdog::Tco, "tco", "exception 14")
+}
+
+#[test]
 fn after_a_stack_overflow() -> Result<()> {
     resets("planted stack overflow", Watchdog::Tco, "tco", "exception 14")
 }
