@@ -1,28 +1,29 @@
-//! Time: the processor's counter since the start, and the box's idea of UTC.
+//! Time since the start, by the processor's counter, and the machine's own clock.
 
 use hermit::syscalls::{sys_clock_gettime, sys_usleep};
 use hermit::time::timespec;
-use noreturn_collect::Now;
-use noreturn_wire::{TimeQuality, TimeSource};
 
 const CLOCK_REALTIME: i32 = 1;
 const CLOCK_MONOTONIC: i32 = 4;
 
-/// UTC is read once, at the start; from then on both clocks run by the processor's counter.
+/// The uptime. UTC is the inside half's business: see `inside/time.rs`.
 pub struct Clock {
-    started_clock_us: u64,
     started_counter_us: u64,
 }
 
 impl Clock {
     pub fn start() -> Self {
-        Self { started_clock_us: read_us(CLOCK_REALTIME), started_counter_us: counter_us() }
+        Self { started_counter_us: counter_us() }
     }
 
-    pub fn now(&self) -> Now {
-        let uptime_us = counter_us().saturating_sub(self.started_counter_us);
-        let time_quality = TimeQuality::new(TimeSource::Rtc, None);
-        Now { uptime_us, clock_us: self.started_clock_us + uptime_us, time_quality }
+    /// Microseconds since the start.
+    pub fn uptime_us(&self) -> u64 {
+        counter_us().saturating_sub(self.started_counter_us)
+    }
+
+    /// What the machine's own clock showed at the start, in microseconds since 1970: Hermit has read it once, and counts on.
+    pub fn rtc_us(&self) -> u64 {
+        read_us(CLOCK_REALTIME).saturating_sub(self.uptime_us())
     }
 }
 
@@ -59,14 +60,14 @@ const REST_US: u64 = 10_000;
 
 impl Quiet {
     /// Rests until `next_us` at the latest, if it is worth it.
-    pub fn rest(&mut self, now: Now, next_us: u64, was_busy: bool) {
+    pub fn rest(&mut self, now_us: u64, next_us: u64, was_busy: bool) {
         if was_busy {
             self.since_us = None;
             return;
         }
-        let since_us = *self.since_us.get_or_insert(now.uptime_us);
-        let quiet = now.uptime_us.saturating_sub(since_us) >= AWAKE_US;
-        if quiet && next_us.saturating_sub(now.uptime_us) >= REST_US {
+        let since_us = *self.since_us.get_or_insert(now_us);
+        let quiet = now_us.saturating_sub(since_us) >= AWAKE_US;
+        if quiet && next_us.saturating_sub(now_us) >= REST_US {
             sleep_us(REST_US);
         } else {
             core::hint::spin_loop();

@@ -1,25 +1,30 @@
-//! The inside half: a network stack, a poller per device, the status that can be read, and the writing end of the ring.
+//! The inside half: a network stack, a poller per device, the clock, the status that can be read, and the writing end of the ring.
 
 mod line;
+mod serial;
 mod status;
+mod time;
 
 use alloc::vec::Vec;
 
-use noreturn_collect::{Announcer, Now, Recorder, Sequencer};
+use noreturn_collect::{Announcer, Recorder, Sequencer};
 use noreturn_image_format::Config;
 use noreturn_nic::{InsideCard, LinkSight};
 use noreturn_status::Backlog;
-use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_counters, encode_message};
+use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_clock, encode_counters, encode_message};
 use noreturn_wire::{Class, Counter, Counters, Message};
 use smoltcp::iface::{Config as InterfaceConfig, Interface, PollIngressSingleResult, PollResult, SocketSet};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr};
 
+use crate::clock::Clock;
 use crate::crossing::Writer;
 use crate::facts::Facts;
+use crate::fatal::Fatal;
 use crate::settings;
 use line::Line;
 use status::Status;
+use time::Time;
 
 /// Time from one snapshot of the counters to the next; a beacon needs one.
 const SNAPSHOT_US: u64 = 500_000;
@@ -32,6 +37,7 @@ pub struct Inside {
     sockets: SocketSet<'static>,
     lines: Vec<Line>,
     status: Status,
+    time: Time,
     sequencer: Sequencer,
     /// Class of each source, by its number.
     classes: Vec<Class>,
@@ -50,15 +56,18 @@ impl Inside {
         sight: LinkSight,
         facts: &Facts,
         config: Config,
-        now: Now,
+        clock: &Clock,
         seed: [u8; 8],
         writer: Writer,
     ) -> Self {
         let seed = u64::from_le_bytes(seed);
-        let interface = interface(&mut card, &config, now, seed);
+        let uptime_us = clock.uptime_us();
+        let interface = interface(&mut card, &config, uptime_us, seed);
         let classes = settings::classes(&config);
         let mut sockets = SocketSet::new(Vec::new());
         let status = Status::new(facts, &config, sight, &mut sockets);
+        let time = Time::new(&config.time, clock.rtc_us(), seed, &mut sockets);
+        let now = time.now(uptime_us);
         let lines = (0..)
             .zip(config.devices)
             .map(|(index, device)| Line::new(device, index, seed, now, &mut sockets))
@@ -69,9 +78,10 @@ impl Inside {
             sockets,
             lines,
             status,
+            time,
             sequencer: Sequencer::new(config.sources.len()),
             classes,
-            announcer: Announcer::new(config.sources, config.link.announce_period_ms, now.uptime_us),
+            announcer: Announcer::new(config.sources, config.link.announce_period_ms, uptime_us),
             counters: Counters::default(),
             writer,
             written: 0,
@@ -80,8 +90,12 @@ impl Inside {
     }
 
     /// Collects what there is; whether there was anything to do.
-    pub fn step(&mut self, now: Now) -> bool {
-        let mut busy = self.poll(now);
+    pub fn step(&mut self, clock: &Clock) -> Result<bool, Fatal> {
+        let mut busy = self.poll(clock.uptime_us());
+        // Read after the frames were taken, so that nothing is said to have come before it did.
+        let uptime_us = clock.uptime_us();
+        busy |= self.time.step(uptime_us, &mut self.sockets, &mut self.counters)?;
+        let now = self.time.now(uptime_us);
         let (writer, written) = (&mut self.writer, &mut self.written);
         let Status { panel, backlog, .. } = &mut self.status;
         let mut recorder = Recorder {
@@ -99,22 +113,22 @@ impl Inside {
         }
         self.status.look(now, self.card.link_up(), &self.counters);
         busy |= self.status.serve(now, &mut self.sockets, &mut self.counters);
-        self.snapshot(now);
-        busy
+        self.snapshot(uptime_us);
+        Ok(busy)
     }
 
     /// When there will be something to do, if no frame comes in.
-    pub fn poll_at(&mut self, now: Now) -> u64 {
+    pub fn poll_at(&mut self, uptime_us: u64) -> u64 {
         let lines_us = self.lines.iter().map(Line::poll_at).min().unwrap_or(u64::MAX);
-        let stack = self.interface.poll_at(instant(now), &self.sockets);
+        let stack = self.interface.poll_at(instant(uptime_us), &self.sockets);
         let stack_us = stack.map_or(u64::MAX, |at| u64::try_from(at.total_micros()).unwrap_or(0));
         let own_us = self.announcer.poll_at().min(self.snapshot_at_us).min(self.status.poll_at());
-        lines_us.min(stack_us).min(own_us)
+        lines_us.min(stack_us).min(own_us).min(self.time.poll_at())
     }
 
     /// Lets the network stack take and send frames, a bounded number of them; whether there was anything to do.
-    fn poll(&mut self, now: Now) -> bool {
-        let (now, card, sockets) = (instant(now), &mut self.card, &mut self.sockets);
+    fn poll(&mut self, uptime_us: u64) -> bool {
+        let (now, card, sockets) = (instant(uptime_us), &mut self.card, &mut self.sockets);
         self.interface.poll_maintenance(now);
         let mut frames = 0;
         while frames < FRAMES_MAX
@@ -132,11 +146,16 @@ impl Inside {
         busy
     }
 
-    fn snapshot(&mut self, now: Now) {
-        if now.uptime_us < self.snapshot_at_us {
+    fn snapshot(&mut self, uptime_us: u64) {
+        if uptime_us < self.snapshot_at_us {
             return;
         }
-        self.snapshot_at_us = now.uptime_us + SNAPSHOT_US;
+        self.snapshot_at_us = uptime_us + SNAPSHOT_US;
+        if let Ok(entry) = encode_clock(&self.time.read(uptime_us), &mut [0; CROSSING_BYTES_MAX])
+            && self.writer.write(entry).is_ok()
+        {
+            self.written += 1;
+        }
         let card = self.card.counters();
         self.counters.set(Counter::InsideFramesReceived, card.frames_received);
         self.counters.set(Counter::InsideFramesDamaged, card.frames_damaged);
@@ -147,7 +166,7 @@ impl Inside {
         self.counters.set(Counter::InsideAnswersInvalid, answers);
         // This entry is one of them.
         self.counters.set(Counter::RingWritten, self.written + 1);
-        // Counters are far shorter than an entry may be.
+        // Counters and clock are far shorter than an entry may be.
         if let Ok(entry) = encode_counters(&self.counters, &mut [0; CROSSING_BYTES_MAX])
             && self.writer.write(entry).is_ok()
         {
@@ -170,10 +189,10 @@ fn write(writer: &mut Writer, written: &mut u64, backlog: &mut Backlog, class: C
     }
 }
 
-fn interface(card: &mut InsideCard, config: &Config, now: Now, seed: u64) -> Interface {
+fn interface(card: &mut InsideCard, config: &Config, uptime_us: u64, seed: u64) -> Interface {
     let mut settings = InterfaceConfig::new(EthernetAddress(card.station_address()).into());
     settings.random_seed = seed;
-    let mut interface = Interface::new(settings, card, instant(now));
+    let mut interface = Interface::new(settings, card, instant(uptime_us));
     let inside = &config.inside;
     interface.update_ip_addrs(|addresses| {
         // The list is empty and has room for at least one.
@@ -186,6 +205,6 @@ fn interface(card: &mut InsideCard, config: &Config, now: Now, seed: u64) -> Int
     interface
 }
 
-fn instant(now: Now) -> Instant {
-    Instant::from_micros(i64::try_from(now.uptime_us).unwrap_or(i64::MAX))
+fn instant(uptime_us: u64) -> Instant {
+    Instant::from_micros(i64::try_from(uptime_us).unwrap_or(i64::MAX))
 }

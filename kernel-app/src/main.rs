@@ -112,7 +112,7 @@ fn start_inside(
         config.inside.address,
         config.inside.prefix
     );
-    Ok(Inside::new(card, sight, facts, config, clock.now(), entropy::random()?, writer))
+    Ok(Inside::new(card, sight, facts, config, clock, entropy::random()?, writer))
 }
 
 /// Collects and sends for ever.
@@ -121,19 +121,19 @@ fn run(running: Box) -> ! {
     let mut quiet = clock::Quiet::default();
     let mut feed_at_us = 0;
     loop {
-        let now = clock.now();
-        if now.uptime_us >= feed_at_us {
-            feed_at_us = now.uptime_us + noreturn_watchdog::FEED_US;
+        let now_us = clock.uptime_us();
+        if now_us >= feed_at_us {
+            feed_at_us = now_us + noreturn_watchdog::FEED_US;
             watchdog.iter_mut().for_each(Watchdog::feed);
         }
         #[cfg(feature = "planted")]
-        planted::act(now.uptime_us);
-        let collected = inside.step(now);
-        let sent = match outside.step(now) {
-            Ok(sent) => sent,
+        planted::act(now_us);
+        let done = inside.step(&clock).and_then(|collected| Ok(outside.step(now_us)? || collected));
+        let busy = match done {
+            Ok(busy) => busy,
             Err(fatal) => stop(fatal.cause(), format_args!("{fatal}")),
         };
-        let next_us = inside.poll_at(now).min(outside.poll_at());
-        quiet.rest(now, next_us, collected || sent);
+        let next_us = inside.poll_at(now_us).min(outside.poll_at());
+        quiet.rest(now_us, next_us, busy);
     }
 }

@@ -2,12 +2,11 @@
 
 use alloc::vec::Vec;
 
-use noreturn_collect::Now;
 use noreturn_image_format::Config;
 use noreturn_link::{DiodeKey, Sender, SenderError};
 use noreturn_nic::{CardModel, FirmwareState, OutsideCard, TransmitError, TransmitOnly, UdpFrame};
 use noreturn_ring::Read;
-use noreturn_wire::crossing::CROSSING_BYTES_MAX;
+use noreturn_wire::crossing::{CROSSING_BYTES_MAX, ClockReading};
 use noreturn_wire::frame::FRAME_BYTES_MAX;
 use noreturn_wire::{Beacon, ClockState, Counter, Counters, Crossing, OutsideCard as CardState};
 
@@ -45,6 +44,8 @@ pub struct Outside {
     beacon: Beacon,
     /// The inside's counters as it last wrote them.
     inside: Counters,
+    /// The inside's clock as it last wrote it.
+    clock: ClockReading,
     own: Counters,
     beacon_at_us: u64,
     look_at_us: u64,
@@ -80,6 +81,7 @@ impl Outside {
             leaving: Leaving { bytes: [0; FRAME_BYTES_MAX], length: 0, sent_to: 0 },
             beacon,
             inside: Counters::default(),
+            clock: ClockReading::default(),
             own: Counters::default(),
             beacon_at_us: 0,
             look_at_us: 0,
@@ -93,11 +95,11 @@ impl Outside {
     }
 
     /// Sends what is due; whether there was anything to do.
-    pub fn step(&mut self, now: Now) -> Result<bool, Fatal> {
-        self.look(now)?;
+    pub fn step(&mut self, now_us: u64) -> Result<bool, Fatal> {
+        self.look(now_us)?;
         let crossed = self.read_ring();
-        self.make_beacon(now);
-        Ok(self.send(now) || crossed)
+        self.make_beacon(now_us);
+        Ok(self.send(now_us) || crossed)
     }
 
     /// When there will be something to do, if nothing comes through the ring.
@@ -107,11 +109,11 @@ impl Outside {
 
     /// Looks at the fence and the card's own registers: has a device reached for memory that is not its own, is the
     /// cable in, and is the card still unable to receive?
-    fn look(&mut self, now: Now) -> Result<(), Fatal> {
-        if now.uptime_us < self.look_at_us {
+    fn look(&mut self, now_us: u64) -> Result<(), Fatal> {
+        if now_us < self.look_at_us {
             return Ok(());
         }
-        self.look_at_us = now.uptime_us + LOOK_US;
+        self.look_at_us = now_us + LOOK_US;
         self.guard.look()?;
         self.card.check_receive_off().map_err(Fatal::OutsideReceives)?;
         let link_up = self.card.link_up();
@@ -119,7 +121,7 @@ impl Outside {
             self.own.add(Counter::OutsideLinkLost, 1);
         }
         self.beacon.outside.link_up = link_up;
-        self.sender.set_link_up(link_up, now.uptime_us);
+        self.sender.set_link_up(link_up, now_us);
         Ok(())
     }
 
@@ -146,16 +148,16 @@ impl Outside {
                 Ok(()) | Err(SenderError::QueueFull | SenderError::LinkDown) => {}
             },
             Ok(Crossing::Counters(counters)) => self.inside = counters,
-            Ok(Crossing::Clock(clock)) => self.beacon.clock = clock.state,
+            Ok(Crossing::Clock(clock)) => self.clock = clock,
             Err(_) => self.own.add(Counter::RingMalformed, 1),
         }
     }
 
-    fn make_beacon(&mut self, now: Now) {
-        if now.uptime_us < self.beacon_at_us {
+    fn make_beacon(&mut self, now_us: u64) {
+        if now_us < self.beacon_at_us {
             return;
         }
-        self.beacon_at_us = now.uptime_us + BEACON_US;
+        self.beacon_at_us = now_us + BEACON_US;
         let sent = self.card.counters();
         self.own.set(Counter::OutsideFramesSent, sent.frames_sent);
         self.own.set(Counter::OutsideTransmitFull, sent.ring_full);
@@ -165,17 +167,18 @@ impl Outside {
         counters.merge(&self.own);
         counters.merge(self.sender.counters());
         self.beacon.counters = counters;
-        self.beacon.uptime_us = now.uptime_us;
-        self.beacon.clock_us = now.clock_us;
+        self.beacon.uptime_us = now_us;
+        self.beacon.clock_us = self.clock.at(now_us);
+        self.beacon.clock = self.clock.state;
         self.sender.set_beacon(&self.beacon);
     }
 
     /// Hands frames to the card until the pace or the card says stop.
-    fn send(&mut self, now: Now) -> bool {
+    fn send(&mut self, now_us: u64) -> bool {
         let mut any = false;
         loop {
             if self.leaving.sent_to == self.destinations.len() || self.leaving.length == 0 {
-                let Some(length) = self.sender.poll_transmit(now.uptime_us, &mut self.leaving.bytes) else {
+                let Some(length) = self.sender.poll_transmit(now_us, &mut self.leaving.bytes) else {
                     return any;
                 };
                 self.leaving.length = length;
