@@ -3,10 +3,12 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
+
+use crate::time::now_us;
 
 /// A device that counts; it ends with the process.
 #[derive(Debug)]
@@ -18,6 +20,16 @@ pub struct CountingDevice {
 struct Seen {
     connections: AtomicUsize,
     answers: AtomicUsize,
+    times: Mutex<Vec<Asked>>,
+}
+
+/// When a request came, and when its answer had been made: microseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// After the box had made the request.
+    pub came_us: u64,
+    /// Before the box could read the answer.
+    pub answered_us: u64,
 }
 
 const REQUEST_BYTES: usize = 12;
@@ -52,6 +64,12 @@ impl CountingDevice {
     pub fn answers(&self) -> usize {
         self.seen.answers.load(Ordering::Relaxed)
     }
+
+    /// The times of every request so far; of one connection, a request's place is the value in its answer.
+    #[must_use]
+    pub fn times(&self) -> Vec<Asked> {
+        self.seen.times.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// Answers every read of registers, whatever is asked, until the connection ends.
@@ -59,6 +77,7 @@ fn serve(mut stream: TcpStream, seen: &Seen) {
     let mut request = [0; REQUEST_BYTES];
     let mut count = 0_u32;
     while stream.read_exact(&mut request).is_ok() {
+        let came_us = now_us();
         let registers = u16::from_be_bytes([request[10], request[11]]).min(124);
         let bytes = u8::try_from(registers * 2).unwrap_or(u8::MAX);
         let mut reply = request[..4].to_vec();
@@ -68,6 +87,8 @@ fn serve(mut stream: TcpStream, seen: &Seen) {
             reply.extend(count.to_be_bytes());
         }
         count += 1;
+        let asked = Asked { came_us, answered_us: now_us() };
+        seen.times.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
         if stream.write_all(&reply).is_err() {
             break;
         }

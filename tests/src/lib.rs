@@ -18,5 +18,6 @@ pub mod receiver;
 pub mod repository;
 pub mod site;
 pub mod status;
+pub mod time;
 pub mod wire;
 pub mod world;

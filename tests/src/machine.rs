@@ -114,6 +114,14 @@ impl Machine<'_> {
     /// # Errors
     /// If QEMU cannot be started.
     pub fn start(&self) -> Result<Running> {
+        self.start_with(&[])
+    }
+
+    /// Switches the box on, with `more` arguments for QEMU.
+    ///
+    /// # Errors
+    /// If QEMU cannot be started.
+    pub fn start_with(&self, more: &[String]) -> Result<Running> {
         let serial = self.folder.join("serial.log");
         let monitor = self.folder.join("monitor");
         let mut qemu = Command::new("qemu-system-x86_64");
@@ -142,6 +150,7 @@ impl Machine<'_> {
         qemu.args(["-device", &format!("{},netdev=outside,addr=0x3", self.remapping.device(self.outside))]);
         qemu.args(self.watchdog.arguments());
         qemu.arg("-serial").arg(format!("file:{}", serial.display()));
+        qemu.args(more);
         qemu.arg("-qmp").arg(format!("unix:{},server=on,wait=off", monitor.display()));
         qemu.stdin(Stdio::null()).stdout(Stdio::null());
         let process = Process::start("QEMU", &mut qemu)?;

@@ -60,7 +60,14 @@ impl World {
     /// # Errors
     /// If any part does not start.
     pub fn start(plan: &Plan) -> Result<Self> {
-        let folder = TempDir::new()?;
+        Self::start_in(TempDir::new()?, plan, &[])
+    }
+
+    /// Does the same in `folder`, with `more` arguments for QEMU.
+    ///
+    /// # Errors
+    /// If any part does not start.
+    pub fn start_in(folder: TempDir, plan: &Plan, more: &[String]) -> Result<Self> {
         let receiver_port = free_udp()?;
         let image = Site { receiver_port, modbus: plan.modbus.clone() }.build(folder.path())?;
         if plan.changed {
@@ -86,7 +93,7 @@ impl World {
             watchdog: Watchdog::I6300esb,
             remapping: Remapping::None,
         };
-        let machine = machine.start()?;
+        let machine = machine.start_with(more)?;
         Ok(Self { machine, outside: plan.outside, wire, card, receiver, broker, image, folder })
     }
 
