@@ -8,6 +8,7 @@ mod instructions;
 mod latency;
 mod link;
 mod matrix;
+mod stops;
 mod timer;
 mod udp;
 
@@ -135,4 +136,5 @@ pub const GROUPS: &[Group] = &[
     },
     Group { figures: &["bulk_mb_per_s", "bulk_share_of_udp"], measure: bulk::measure },
     Group { figures: &["loader_to_first_record_ms"], measure: boot::first_record },
+    Group { figures: &["stop_to_beacon_ms"], measure: stops::measure },
 ];
