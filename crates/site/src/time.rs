@@ -6,7 +6,7 @@ use noreturn_image_format::config::time::{BAUDS, Gps, SerialPort, Sntp, Time, Ti
 use crate::cards;
 use crate::section::{Section, choice, integer, one_of};
 
-const POLL_S: u32 = 64;
+const POLL_S: u32 = 16;
 const GPS_SILENT_S: u32 = 10;
 const SILENT_S_MAX: u32 = 86_400;
 

@@ -94,7 +94,7 @@ fn the_summary_tells_everything_but_the_key() {
         "100 thousandths, newest first, every 10000 ms",
         "memory   27 MiB",
         "status   for Modbus on port 502 and HTTP on port 80",
-        "time     from the server 10.1.0.123:123 every 64 s, silent for 256 s at most\n         or from the machine's own clock",
+        "time     from the server 10.1.0.123:123 every 16 s, silent for 64 s at most\n         or from the machine's own clock",
     ] {
         assert!(summary.contains(part), "{part} is missing in\n{summary}");
     }
@@ -385,7 +385,7 @@ fn the_time_is_the_machine_s_unless_something_else_is_asked_for() {
     assert_eq!(sources(""), [TimeSource::Rtc]);
     assert_eq!(sources("[time]\n"), [TimeSource::Rtc]);
     assert_eq!(sources("[time]\nsources = []\n"), []);
-    let sntp = Sntp { address: Ipv4Addr::new(10, 1, 0, 5), port: 123, poll_s: 64, silent_s: 256 };
+    let sntp = Sntp { address: Ipv4Addr::new(10, 1, 0, 5), port: 123, poll_s: 16, silent_s: 64 };
     let gps = Gps { serial_port: SerialPort::Com2, baud: 9600, uncertainty_ms: 500, silent_s: 10 };
     let both = "[time]\nsources = [\"gps\", \"sntp\"]\n[time.sntp]\nserver = \"10.1.0.5\"\n\
                 [time.gps]\nserial_port = \"COM2\"\nuncertainty_ms = 500\n";
@@ -429,8 +429,8 @@ fn wrong_sources_of_time_are_told() {
         "LINE:40: time.sntp.poll_s: 1 is not a whole number from 2 to 3600",
     );
     refuse(
-        "server = \"10.1.0.5\", silent_s = 100",
-        "LINE:42: time.sntp.silent_s: 100 is less than two polls of 64 s",
+        "server = \"10.1.0.5\", silent_s = 31",
+        "LINE:42: time.sntp.silent_s: 31 is less than two polls of 16 s",
     );
 }
 

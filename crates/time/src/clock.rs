@@ -6,7 +6,7 @@ use heapless::Vec;
 use noreturn_wire::crossing::ClockReading;
 use noreturn_wire::{ClockState, Counter, TimeSource};
 
-use crate::sample::Sample;
+use crate::sample::{Rate, Sample};
 
 /// Sources that can be listened to; the machine's own clock is read only once.
 const SOURCES_MAX: usize = 2;
@@ -64,6 +64,7 @@ pub struct Clock {
     /// Where the time is from.
     current: TimeSource,
     mapping: Sample,
+    rate: Rate,
     /// Whether the mapping's uncertainty means anything.
     is_bounded: bool,
     steps: u64,
@@ -80,13 +81,14 @@ impl Clock {
         for settings in sources {
             if wanted.iter().all(|other| other.settings.source != settings.source) {
                 // The rest is left out.
-                let _ = wanted.push(Source { settings, believed: None, heard_us: 0, candidate: None });
+                let _ = wanted.push(Source::new(settings));
             }
         }
         Self {
             sources: wanted,
             current: if rtc_us.is_some() { TimeSource::Rtc } else { TimeSource::None },
             mapping: Sample { uptime_us: 0, utc_us: rtc_us.unwrap_or(0), uncertainty_us: 0 },
+            rate: Rate::UNKNOWN,
             is_bounded: false,
             steps: 0,
             is_led: false,
@@ -107,23 +109,25 @@ impl Clock {
     /// uncertainty grows, but the machine's own clock, read long ago and counted on by the same counter, knows less.
     pub fn poll(&mut self, uptime_us: u64) -> Option<Change> {
         self.sources.iter_mut().for_each(|source| source.forget_if_silent(uptime_us));
-        let best = self.sources.iter().find_map(|known| Some((known.settings.source, known.believed?)));
+        let best = self.sources.iter().find_map(|known| Some((known, known.believed?)));
         let was_led = core::mem::replace(&mut self.is_led, best.is_some());
-        let Some((source, sample)) = best else {
+        let Some((known, sample)) = best else {
             return was_led.then_some(Change::HoldingOver(self.current));
         };
-        if self.mapping.at(uptime_us).utc_us.abs_diff(sample.at(uptime_us).utc_us) > STEP_US {
+        let (source, rate) = (known.settings.source, known.rate);
+        let before_us = self.mapping.at(uptime_us, self.rate).utc_us;
+        if before_us.abs_diff(sample.at(uptime_us, rate).utc_us) > STEP_US {
             self.steps += 1;
         }
-        (self.mapping, self.is_bounded) = (sample, true);
+        (self.mapping, self.rate, self.is_bounded) = (sample, rate, true);
         let is_new = core::mem::replace(&mut self.current, source) != source || !was_led;
         is_new.then_some(Change::To(source))
     }
 
     /// What the clock shows.
     #[must_use]
-    pub const fn read(&self, uptime_us: u64) -> ClockReading {
-        let Sample { utc_us, uncertainty_us, .. } = self.mapping.at(uptime_us);
+    pub fn read(&self, uptime_us: u64) -> ClockReading {
+        let Sample { utc_us, uncertainty_us, .. } = self.mapping.at(uptime_us, self.rate);
         let uncertainty_us = if self.is_bounded { Some(uncertainty_us) } else { None };
         let state = ClockState { source: self.current, uncertainty_us, steps: self.steps };
         ClockReading { uptime_us, clock_us: utc_us, state }
@@ -136,6 +140,10 @@ struct Source {
     settings: SourceSettings,
     /// The best that it said, if it is believed.
     believed: Option<Sample>,
+    /// What it said once, from which on the rate is measured.
+    anchor: Option<Sample>,
+    /// How the counter goes by what it says.
+    rate: Rate,
     /// When it last said something that fits.
     heard_us: u64,
     /// What it says otherwise, and how often in a row.
@@ -143,22 +151,41 @@ struct Source {
 }
 
 impl Source {
+    const fn new(settings: SourceSettings) -> Self {
+        Self { settings, believed: None, anchor: None, rate: Rate::UNKNOWN, heard_us: 0, candidate: None }
+    }
+
     fn take(&mut self, sample: Sample) -> Taken {
         self.forget_if_silent(sample.uptime_us);
-        if let Some(believed) = self.believed.filter(|believed| believed.agrees(&sample)) {
-            self.believe(believed.or_better(sample), sample.uptime_us);
+        let rate = self.rate;
+        if let Some(believed) = self.believed.filter(|believed| believed.agrees(&sample, rate)) {
+            self.believe(believed.or_better(sample, rate), sample.uptime_us);
+            self.learn(sample);
             return Taken::Taken;
         }
-        let (candidate, agreeing) = match self.candidate.filter(|(candidate, _)| candidate.agrees(&sample)) {
-            Some((candidate, agreeing)) => (candidate.or_better(sample), agreeing + 1),
+        let unknown = Rate::UNKNOWN;
+        let candidate = self.candidate.filter(|(candidate, _)| candidate.agrees(&sample, unknown));
+        let (candidate, agreeing) = match candidate {
+            Some((candidate, agreeing)) => (candidate.or_better(sample, unknown), agreeing + 1),
             None => (sample, 1),
         };
         if agreeing < AGREEING_MIN {
             self.candidate = Some((candidate, agreeing));
             return Taken::Outlier;
         }
+        // What it said before was wrong, and so may be the rate that followed from it.
+        (self.anchor, self.rate) = (Some(sample), unknown);
         self.believe(candidate, sample.uptime_us);
         Taken::Taken
+    }
+
+    /// Measures the rate from the anchor on, which is replaced when something much better is said.
+    fn learn(&mut self, sample: Sample) {
+        let anchor = *self.anchor.get_or_insert(sample);
+        self.rate = self.rate.or_better(&anchor, &sample);
+        if sample.uncertainty_us < anchor.uncertainty_us / 2 {
+            self.anchor = Some(sample);
+        }
     }
 
     fn believe(&mut self, sample: Sample, uptime_us: u64) {

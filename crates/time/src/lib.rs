@@ -15,4 +15,4 @@ pub mod sntp;
 
 pub use calendar::EARLIEST_UTC_S;
 pub use clock::{Change, Clock, SourceSettings, Taken};
-pub use sample::{DRIFT_PPM, Sample};
+pub use sample::{DRIFT_PPM, Rate, Sample, WANDER_PPM};

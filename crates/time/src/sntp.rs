@@ -3,7 +3,7 @@
 use noreturn_wire::Counter;
 
 use crate::calendar::EARLIEST_UTC_S;
-use crate::sample::{Sample, drift_us};
+use crate::sample::{Rate, Sample};
 
 /// Bytes of a request, and of a reply without extensions.
 pub const PACKET_BYTES: usize = 48;
@@ -205,7 +205,7 @@ impl Reply {
         }
         let utc_us = utc_us(self.sent).saturating_add(delay_us / 2);
         // Half of the way, what the counter may be off on it, and what rounding to microseconds hides.
-        let uncertainty_us = delay_us.div_ceil(2) + drift_us(round_us) + distance_us + 2;
+        let uncertainty_us = delay_us.div_ceil(2) + Rate::UNKNOWN.drift_us(round_us) + distance_us + 2;
         Ok(Sample { uptime_us, utc_us, uncertainty_us })
     }
 }

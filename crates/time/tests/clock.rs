@@ -1,7 +1,7 @@
 //! The clock: whom it believes and when, and that its uncertainty never promises too much.
 #![allow(clippy::unwrap_used)]
 
-use noreturn_time::{Change, Clock, DRIFT_PPM, Sample, SourceSettings, Taken};
+use noreturn_time::{Change, Clock, DRIFT_PPM, Sample, SourceSettings, Taken, WANDER_PPM};
 use noreturn_wire::TimeSource::{self, Gps, None as Nowhere, Rtc, Sntp};
 use proptest::prelude::*;
 
@@ -77,6 +77,23 @@ fn uncertainty_grows_while_nothing_is_heard_and_the_source_stays() {
     assert_eq!(source(&clock, 24), Sntp, "the machine's own clock knows less");
     assert_eq!(tell(&mut clock, Sntp, 30..34), [Change::To(Sntp)]);
     assert_eq!(clock.read(33 * SECOND_US).state.steps, 1, "only the one away from the machine's clock");
+}
+
+/// A counter that is as wrong as one may be: after some minutes the clock knows, and holds over well.
+#[test]
+fn the_rate_of_the_counter_is_learned() {
+    let mut clock = clock(&[Sntp]);
+    let truth_us = |second: u64| TRUTH_US + second * SECOND_US + second * DRIFT_PPM;
+    for second in (0..=640).step_by(16) {
+        let sample = Sample { uptime_us: second * SECOND_US, utc_us: truth_us(second), uncertainty_us: 1000 };
+        clock.take(Sntp, sample);
+        clock.poll(second * SECOND_US);
+    }
+    let reading = clock.read((640 + 1000) * SECOND_US);
+    let uncertainty_us = reading.state.uncertainty_us.unwrap();
+    assert!(reading.clock_us.abs_diff(truth_us(1640)) <= uncertainty_us, "{reading:?}");
+    // Wander, and 2 ms in 608 s, over 1000 s.
+    assert!(uncertainty_us < 1000 + 1000 * (WANDER_PPM + 4), "{reading:?}");
 }
 
 #[test]
