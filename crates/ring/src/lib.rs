@@ -12,7 +12,11 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(not(loom))]
 use core::sync::atomic::{AtomicU64, Ordering, fence};
+// `tests/ring-model` compiles this file so.
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU64, Ordering, fence};
 
 const STARTED: usize = 0;
 const DONE: usize = 1;
@@ -59,8 +63,8 @@ pub fn over(memory: &mut [AtomicU64], shape: Shape) -> Result<(Writer<'_>, Reade
     if memory.len() < shape.words() || shape.entries == 0 {
         return Err(DoesNotFit);
     }
-    memory.iter_mut().for_each(|word| *word.get_mut() = 0);
     let memory = &*memory;
+    memory.iter().for_each(|word| word.store(0, Ordering::Relaxed));
     Ok((Writer { memory, shape, next: 0 }, Reader { memory, shape, next: 0 }))
 }
 

@@ -1,0 +1,5 @@
+//! Makes the ring use loom's atomics, in this package only.
+
+fn main() {
+    println!("cargo:rustc-cfg=loom");
+}
