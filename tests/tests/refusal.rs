@@ -56,7 +56,7 @@ fn in_the_kernel() -> Result<()> {
 
 #[test]
 fn in_the_configuration() -> Result<()> {
-    let said = boot_with_flipped_byte(b"NRCF\x02\x07\x0awaterworks", 40)?;
+    let said = boot_with_flipped_byte(b"NRCF\x03\x07\x0awaterworks", 40)?;
     assert!(said.contains("NORETURN/CONFIG.BIN") && said.contains("expected"), "{said}");
     Ok(())
 }
