@@ -4,6 +4,7 @@
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
 use hkdf::Hkdf;
+use noreturn_link::receiver::{Lane, Mark, Objects};
 use noreturn_link::{DiodeKey, Receiver, ReceiverConfig};
 use noreturn_wire::frame::{PAYLOAD_BYTES_MAX, SHARD_BYTES_MAX};
 use noreturn_wire::{
@@ -207,6 +208,39 @@ fn full() {
     }
 }
 
+/// What a receiver keeps that has taken up marks of so many ranges each, of more boots and lanes than are followed.
+fn kept_of_marks(config: ReceiverConfig, ranges: u64) -> usize {
+    let ranges: Vec<(u64, u64)> = (0..ranges).map(|number| (2 * number, 2 * number)).collect();
+    let before = bytes_now();
+    let mut receiver = Receiver::new(config, [(DIODE, KEY)]);
+    for boot in (0..4).map(|boot| BootId([boot; 16])) {
+        let mut restore = |mark| receiver.restore(&mark, 0);
+        let sources = (0..2 * config.sources_max as u32).map(|source| Lane::Source(SourceId(source)));
+        let streams = (0..2 * config.streams_max as u32).map(|stream| Lane::Stream(StreamId(2 * stream)));
+        for objects in [Objects::Streams, Objects::Files] {
+            let ranges = ranges.iter().map(|(first, last)| (1000 + first, 1000 + last)).collect();
+            restore(Mark::Over { diode: DIODE, boot, objects, ranges });
+        }
+        for lane in sources.chain(streams) {
+            restore(Mark::Next { diode: DIODE, boot, lane, next: u64::MAX });
+            restore(Mark::Missing { diode: DIODE, boot, lane, ranges: ranges.clone() });
+        }
+    }
+    while receiver.poll_event().is_some() {}
+    bytes_now() - before
+}
+
+/// Whatever a damaged or forged journal says, no more is kept than of an honest one.
+fn restored() {
+    let limits =
+        ReceiverConfig { sources_max: 10, streams_max: 5, gaps_max: 16, ..ReceiverConfig::default() };
+    let config = ReceiverConfig { sessions_per_diode_max: 2, ..limits };
+    let (honest, absurd) = (kept_of_marks(config, 16), kept_of_marks(config, 2000));
+    eprintln!("restored: {honest} bytes kept of honest marks, {absurd} of absurd ones");
+    assert!(honest > 2 * 15 * 16 * size_of::<(u64, u64)>(), "the marks were not taken up: {honest} bytes");
+    assert!(absurd <= 2 * honest, "{absurd} bytes kept of marks that are too long");
+}
+
 /// Ten thousand boots with some twenty sources each, which have lost and recovered a little, and are quiet.
 fn idle() {
     const SESSIONS: u32 = 10_000;
@@ -251,5 +285,6 @@ fn idle() {
 fn memory_stays_within_the_formula_and_idle_sessions_are_small() {
     let _profiler = dhat::Profiler::builder().testing().build();
     full();
+    restored();
     idle();
 }

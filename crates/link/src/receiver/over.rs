@@ -34,6 +34,7 @@ impl Over {
     pub(super) fn restore(&mut self, ranges: &[(u64, u64)], ranges_max: usize) {
         self.ranges = Ranges::from_list(ranges);
         self.bound(ranges_max);
+        self.ranges.shrink();
     }
 
     /// Whether anything has changed since this was asked last.

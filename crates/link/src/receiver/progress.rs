@@ -91,6 +91,7 @@ impl Progress {
         while self.missing.len() > gaps_max {
             self.missing.forget(self.next);
         }
+        self.missing.shrink();
     }
 
     const fn next_mark(&self, (diode, boot): SessionId, lane: Lane) -> Mark {

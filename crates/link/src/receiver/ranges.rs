@@ -85,6 +85,11 @@ impl Ranges {
         }
     }
 
+    /// Gives back the memory of ranges that are not there any more.
+    pub(super) fn shrink(&mut self) {
+        self.0.shrink_to_fit();
+    }
+
     /// The ranges between `first` and `last` that are not there.
     pub(super) fn holes(&self, first: u64, last: u64) -> impl Iterator<Item = (u64, u64)> {
         let start = self.0.partition_point(|range| range.1 < first);
