@@ -8,7 +8,6 @@ mod restart;
 mod shards;
 mod streams;
 
-use alloc::vec;
 use alloc::vec::Vec;
 
 use noreturn_wire::frame::SHARD_BYTES_MAX;
@@ -197,29 +196,4 @@ fn a_recovered_shard_that_is_not_understood_costs_nothing_but_itself() {
     });
     assert_eq!(refusals, [Ok(()), Err(Refusal::Malformed)]);
     assert!(matches!(events(&mut receiver)[..], [EventKind::Record { arrival: Arrival::Parity, .. }]));
-}
-
-#[test]
-fn shards_of_a_wrong_size_are_refused_or_recover_nothing() {
-    let code = Code::new(CODE.0, CODE.1).expect("there is such a code");
-    let parity = |block, index| Body::Parity { class: Class::Telemetry, block, index, data_sent: 2, code };
-    let good = record(0, 0).encode(&mut [0; 64]).expect("it fits").to_vec();
-    let mut receiver = receiver();
-    let mut frame = 0;
-    let mut give = |body, payload: &[u8]| {
-        frame += 1;
-        receiver.handle_datagram(&seal_raw(1, frame, body, payload.to_vec()), 0)
-    };
-    // A parity shard of another length than the first of its block.
-    assert_eq!(give(parity(0, 0), &[1; 40]), Ok(()));
-    assert_eq!(give(parity(0, 1), &[1; 41]), Err(Refusal::Inconsistent));
-    // Parity that is shorter than the data that it is for, or than a length: there is nothing to recover from it.
-    for (block, length) in [(1, good.len() - 1), (2, 1), (3, 2)] {
-        let data = Body::Data { class: Class::Telemetry, block, index: 0, code };
-        assert_eq!(give(parity(block, 0), &vec![1; length]), Ok(()));
-        assert!(give(data, &good).is_ok());
-    }
-    let events = events(&mut receiver);
-    assert_eq!(events.len(), 1, "the record, once: {events:?}");
-    assert_eq!(receiver.counters().blocks_incomplete, 3);
 }

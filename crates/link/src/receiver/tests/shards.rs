@@ -2,7 +2,7 @@
 
 use alloc::vec;
 
-use noreturn_wire::frame::PAYLOAD_BYTES_MAX;
+use noreturn_wire::frame::{FRAME_BYTES_MAX, HEADER_BYTES, PAYLOAD_BYTES_MAX, TAG_BYTES};
 
 use super::*;
 
@@ -68,4 +68,38 @@ fn data_longer_than_any_parity_is_delivered_and_cannot_help() {
     assert_eq!(results, [Ok(())]);
     assert_eq!((counters.shards_recovered, counters.blocks_incomplete), (0, 1));
     assert!(counters.records > 0);
+}
+
+#[test]
+fn parity_gives_nothing_back_when_longer_data_comes_after_it() {
+    let code = Code::new(CODE.0, CODE.1).expect("there is such a code");
+    let good = shard(1);
+    for length in [1, 2, good.len() - 1] {
+        let mut receiver = receiver();
+        let parity = Body::Parity { class: Class::Telemetry, block: 0, index: 0, data_sent: 2, code };
+        assert_eq!(receiver.handle_datagram(&seal_raw(1, 0, parity, vec![1; length]), 0), Ok(()));
+        assert_eq!(receiver.handle_datagram(&seal_raw(1, 1, data(0, 0), good.clone()), 0), Ok(()));
+        let counters = receiver.counters();
+        assert_eq!((counters.records, counters.shards_recovered, counters.blocks_incomplete), (1, 0, 1));
+    }
+}
+
+#[test]
+fn shards_that_are_empty_or_longer_than_a_frame_holds_are_refused() {
+    let mut receiver = receiver();
+    let sizes = [(0, HEADER_BYTES + TAG_BYTES), (PAYLOAD_BYTES_MAX + 1, FRAME_BYTES_MAX + 1)];
+    for (shard_bytes, frame_bytes) in sizes {
+        let frame = seal_raw(1, 0, data(0, 0), vec![0; shard_bytes]);
+        assert_eq!(frame.len(), frame_bytes);
+        assert!(
+            matches!(receiver.handle_datagram(&frame, 0), Err(Refusal::Header(_))),
+            "{shard_bytes} bytes"
+        );
+    }
+    assert_eq!(receiver.poll_event(), None, "nothing of it starts a session");
+    let smallest = seal_raw(1, 0, data(0, 0), vec![0; 1]);
+    assert!(
+        !matches!(receiver.handle_datagram(&smallest, 0), Err(Refusal::Header(_))),
+        "one byte is a shard"
+    );
 }
