@@ -60,12 +60,9 @@ pub struct DoesNotFit;
 /// # Errors
 /// [`DoesNotFit`] if the memory is too small or the shape has no entries.
 pub fn over(memory: &mut [AtomicU64], shape: Shape) -> Result<(Writer<'_>, Reader<'_>), DoesNotFit> {
-    if memory.len() < shape.words() || shape.entries == 0 {
-        return Err(DoesNotFit);
-    }
-    let memory = &*memory;
+    let reader = Reader::new(memory, shape)?;
     memory.iter().for_each(|word| word.store(0, Ordering::Relaxed));
-    Ok((Writer { memory, shape, next: 0 }, Reader { memory, shape, next: 0 }))
+    Ok((Writer { memory, shape, next: 0 }, reader))
 }
 
 /// The writing end; there is one.
@@ -122,7 +119,18 @@ pub struct Reader<'a> {
     next: u64,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// A reading end over memory that somebody else writes, who need not be sound; at least [`Shape::words`] words.
+    ///
+    /// # Errors
+    /// [`DoesNotFit`] if the memory is too small or the shape has no entries.
+    pub fn new(memory: &'a [AtomicU64], shape: Shape) -> Result<Self, DoesNotFit> {
+        if memory.len() < shape.words() || shape.entries == 0 {
+            return Err(DoesNotFit);
+        }
+        Ok(Self { memory, shape, next: 0 })
+    }
+
     /// Copies the next entry to the start of `buffer`; `None` if there is none yet.
     pub fn read(&mut self, buffer: &mut [u8]) -> Option<Read> {
         let done = self.memory[DONE].load(Ordering::Acquire);

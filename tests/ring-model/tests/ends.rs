@@ -30,6 +30,8 @@ fn run(entries: usize, writes: u8, reads: usize) {
                     true
                 }
                 Some(Read::Overrun(lost)) => {
+                    let gone_max = u64::from(writes) - entries as u64;
+                    assert!(u64::from(next) + lost <= gone_max, "what was never overwritten counts as lost");
                     next += u8::try_from(lost).expect("as few as were written");
                     true
                 }
