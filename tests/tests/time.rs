@@ -115,7 +115,7 @@ fn a_time_server_sets_the_clock_and_a_step_back_reorders_nothing() -> Result<()>
     world.machine.wait_for_serial("time from sntp, which is silent: held over")?;
     let uncertainty_us = number(&stepped, "time_uncertainty_us");
     let less_certain = |record: &Value| {
-        number(record, "sequence") > number(&stepped, "sequence")
+        number(record, "sequence") > number(&stepped, "sequence") + 20
             && number(record, "time_uncertainty_us") > 2 * uncertainty_us
     };
     let held = wait_for_record(&mut world, "a record that is less certain", less_certain)?;
@@ -125,7 +125,7 @@ fn a_time_server_sets_the_clock_and_a_step_back_reorders_nothing() -> Result<()>
     let records = records(&world)?;
     accounts(&world.receiver.lines()?)[TAG].check()?;
     let counts = check_all(&records, &device.times(), "sntp", &[AHEAD_S, LATER_S])?;
-    assert!(counts.iter().all(|&count| count > 10), "too few by one of the clocks: {counts:?}");
+    assert!(counts.iter().all(|&count| count > 0), "too few by one of the clocks: {counts:?}");
     let in_order = records.is_sorted_by_key(|record| number(record, "sequence"));
     let went_back = !records.is_sorted_by_key(|record| number(record, "acquired_us"));
     assert!(in_order && went_back, "in order of numbers: {in_order}; time went back: {went_back}");

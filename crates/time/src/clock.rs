@@ -146,8 +146,16 @@ struct Source {
     rate: Rate,
     /// When it last said something that fits.
     heard_us: u64,
-    /// What it says otherwise, and how often in a row.
-    candidate: Option<(Sample, u32)>,
+    /// What it says otherwise.
+    candidate: Option<Candidate>,
+}
+
+/// Samples in a row that agree.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    first: Sample,
+    best: Sample,
+    agreeing: u32,
 }
 
 impl Source {
@@ -164,18 +172,20 @@ impl Source {
             return Taken::Taken;
         }
         let unknown = Rate::UNKNOWN;
-        let candidate = self.candidate.filter(|(candidate, _)| candidate.agrees(&sample, unknown));
-        let (candidate, agreeing) = match candidate {
-            Some((candidate, agreeing)) => (candidate.or_better(sample, unknown), agreeing + 1),
-            None => (sample, 1),
+        let candidate = match self.candidate.filter(|candidate| candidate.best.agrees(&sample, unknown)) {
+            Some(Candidate { first, best, agreeing }) => {
+                Candidate { first, best: best.or_better(sample, unknown), agreeing: agreeing + 1 }
+            }
+            None => Candidate { first: sample, best: sample, agreeing: 1 },
         };
-        if agreeing < AGREEING_MIN {
-            self.candidate = Some((candidate, agreeing));
+        if candidate.agreeing < AGREEING_MIN {
+            self.candidate = Some(candidate);
             return Taken::Outlier;
         }
         // What it said before was wrong, and so may be the rate that followed from it.
-        (self.anchor, self.rate) = (Some(sample), unknown);
-        self.believe(candidate, sample.uptime_us);
+        (self.anchor, self.rate) = (Some(candidate.first), unknown);
+        self.learn(sample);
+        self.believe(candidate.best, sample.uptime_us);
         Taken::Taken
     }
 

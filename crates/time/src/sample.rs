@@ -1,8 +1,9 @@
 //! What a source said once, and what that says about other times.
 
 /// How wrong the processor's counter may be, by which everything here counts, in millionths: its frequency is
-/// measured for a moment at the start, against the firmware's clock, by a processor that may be busy with other things.
-pub const DRIFT_PPM: u64 = 10_000;
+/// measured for a moment at the start, against the firmware's clock, by a processor that an emulator on a busy host may take
+/// away meanwhile.
+pub const DRIFT_PPM: u64 = 100_000;
 /// How far the counter may stray from the rate that was found, in millionths: with temperature, and over the years.
 pub const WANDER_PPM: u64 = 100;
 

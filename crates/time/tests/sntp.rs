@@ -56,8 +56,8 @@ fn a_reply_tells_the_time_and_how_well() {
     assert_eq!(sample.uptime_us, SECOND_US + 10_000);
     // 8 ms of way, half of it back.
     assert!(sample.utc_us.abs_diff(NOW_S * SECOND_US + 10_000) <= 1, "{sample:?}");
-    // Half of the way, 3 ms at the server, and next to nothing for the counter and rounding.
-    assert!((7000..7200).contains(&sample.uncertainty_us), "{sample:?}");
+    // Half of the way, 3 ms at the server, and 1 ms because the counter may go wrong by a tenth.
+    assert!((8000..8100).contains(&sample.uncertainty_us), "{sample:?}");
 }
 
 #[test]
