@@ -330,6 +330,31 @@ fn a_class_that_has_forgotten_its_part_of_a_pass_does_not_hold_up_the_next() {
 }
 
 #[test]
+fn late_parity_of_the_history_is_paid_for_by_its_share() {
+    const SHARE_BYTES_PER_S: u64 = 125_000;
+    const BURST_BYTES: u64 = 3028;
+    let mut config = config(12_500_000);
+    config.history.share_per_mille = 10;
+    config.history.interval_us = S;
+    // One data shard a pass; a hundred shards of parity follow just before the next pass.
+    let blocks = &mut config.history.blocks;
+    blocks.geometry = Geometry::new(2, 100).unwrap();
+    (blocks.parity_min, blocks.latency_us_max, blocks.span_us) = (100, 900 * MS, 0);
+    let mut sender = sender(&config);
+    push(&mut sender, Class::Telemetry, 1000).unwrap();
+    let seen = watch(&mut sender, 0..4 * S, |_, _| {});
+    let history: Vec<&Seen> = seen.iter().filter(|seen| seen.class() == Some(Class::History)).collect();
+    let mut passes = history.split(|seen| seen.is_data_of(Class::History)).skip(1);
+    let parity = passes.next().unwrap();
+    assert_eq!(parity.len(), 100);
+    let next = history.iter().filter(|seen| seen.is_data_of(Class::History)).nth(1).unwrap();
+    let bytes: u64 = parity.iter().map(|seen| seen.wire_bytes).sum();
+    let paid_us = parity[0].now_us + (bytes - BURST_BYTES) * S / SHARE_BYTES_PER_S;
+    assert!(next.now_us >= paid_us, "the next pass at {}, but paid for at {paid_us}", next.now_us);
+    assert!(next.now_us <= paid_us + 100 * MS, "the next pass at {}, paid for at {paid_us}", next.now_us);
+}
+
+#[test]
 fn without_a_link_nothing_leaves_and_after_it_the_outage_goes_first() {
     let mut config = config(12_500_000);
     numbered(&mut config, HistoryOrder::OldestFirst);

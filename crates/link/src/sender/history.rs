@@ -103,7 +103,9 @@ impl History {
 
     /// Whether a shard may be sent now; starts a pass when its time has come.
     pub(super) fn is_ready(&mut self, now_us: u64) -> bool {
-        if self.ready_us().is_none_or(|ready| ready > now_us) || !self.pacer.allows(now_us) {
+        // Asked first and always: parity, which does not wait, is to be paid for from now on and not from long ago.
+        let allows = self.pacer.allows(now_us);
+        if !allows || self.ready_us().is_none_or(|ready| ready > now_us) {
             return false;
         }
         // What was left of a pass may have been forgotten meanwhile; then the next has its own time.
