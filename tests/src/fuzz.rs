@@ -17,6 +17,7 @@ mod message;
 mod modbus;
 pub mod mutate;
 mod receiver;
+mod ring;
 mod script;
 mod seal;
 pub mod seeds;
@@ -44,13 +45,14 @@ pub const TARGETS: &[Target] = &[
     Target { name: "frame", run: frame::frame, mutations: 200_000 },
     Target { name: "handover", run: formats::handover, mutations: 200_000 },
     Target { name: "manifest", run: formats::manifest, mutations: 100_000 },
-    Target { name: "marks", run: marks::marks, mutations: 20_000 },
+    Target { name: "marks", run: marks::marks, mutations: 5000 },
     Target { name: "medium", run: medium::medium, mutations: 40 },
     Target { name: "message", run: message::message, mutations: 200_000 },
     Target { name: "modbus", run: modbus::poller, mutations: 50_000 },
     Target { name: "modbus_reply", run: modbus::reply, mutations: 200_000 },
     Target { name: "nmea", run: time::nmea, mutations: 100_000 },
     Target { name: "receiver", run: receiver::receiver, mutations: 5000 },
+    Target { name: "ring", run: ring::ring, mutations: 200_000 },
     Target { name: "sender", run: sender::sender, mutations: 300 },
     Target { name: "site", run: site::site, mutations: 20_000 },
     Target { name: "sntp", run: time::sntp, mutations: 200_000 },

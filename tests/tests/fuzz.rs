@@ -61,6 +61,7 @@ targets!(
     modbus_reply,
     nmea,
     receiver,
+    ring,
     sender,
     site,
     sntp,

@@ -9,7 +9,7 @@ mod judge;
 mod liar;
 mod said;
 
-pub(super) use said::beacon;
+pub(super) use said::{beacon, encoded, record};
 
 use std::collections::VecDeque;
 
@@ -24,7 +24,7 @@ use noreturn_wire::{Announce, BootId, Class, DiodeId, FileId, Heads, Message, So
 
 use super::script::Script;
 use judge::Judge;
-use said::{SOURCE_NAME, encoded, file_message, record, stream_message};
+use said::{SOURCE_NAME, file_message, stream_message};
 
 /// Limits so small that every script meets them.
 const CONFIG: ReceiverConfig = ReceiverConfig {

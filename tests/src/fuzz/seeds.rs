@@ -32,6 +32,7 @@ pub fn of(name: &str) -> Vec<Seed> {
         "modbus_reply" => wire::modbus_replies(),
         "nmea" => time::nmea(),
         "receiver" => receiver::receiver(),
+        "ring" => scripts::ring(),
         "sender" => scripts::sender(),
         "site" => formats::sites(),
         "sntp" => time::sntp(),

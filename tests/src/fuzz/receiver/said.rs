@@ -32,7 +32,7 @@ pub(super) const CONTENTS: [u8; 256] = {
 };
 
 /// The record that a source's `sequence` always is.
-pub(super) fn record(source: SourceId, sequence: u64) -> Record {
+pub(in super::super) fn record(source: SourceId, sequence: u64) -> Record {
     let value = Value::U64(sequence.wrapping_mul(0x9e37_79b9) ^ u64::from(source.0));
     Record {
         source,
@@ -75,7 +75,7 @@ pub(super) const fn file_message(file: FileId, step: FileStep<'_>) -> Message<'_
     Message::File(FilePart { file, step })
 }
 
-pub(super) fn encoded(message: &Message<'_>) -> Vec<u8> {
+pub(in super::super) fn encoded(message: &Message<'_>) -> Vec<u8> {
     let mut buffer = [0; SHARD_BYTES_MAX];
     message.encode(&mut buffer).expect("it fits").to_vec()
 }

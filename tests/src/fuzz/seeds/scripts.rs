@@ -88,6 +88,31 @@ fn journal(marks: &[Mark]) -> Vec<u8> {
     marks.iter().map(Mark::encode).flat_map(|mark| [vec![mark.len() as u8], mark].concat()).collect()
 }
 
+/// For the ring's reader: shape and memory, then words (the two of the head by themselves) and reads.
+pub(super) fn ring() -> Vec<Seed> {
+    const WORD: u8 = 0;
+    const HEAD: u8 = 1;
+    const READ: u8 = 2;
+    const NUMBER_LAST: u8 = 0xeb;
+    const FITS: [u8; 3] = [2, 12, 8];
+    let (started, done) = (|number| [HEAD, 0, number], |number| [HEAD, 1, number]);
+    let word = |place, number| [WORD, place, number];
+    let read = [READ, 20];
+    // Two entries of three words behind the head, length first.
+    let sound = [started(2), done(2), word(2, 12), word(3, 7), word(4, 9), word(5, 3), word(6, 1)].concat();
+    vec![
+        ("sound", [&FITS[..], &sound, &read, &read, &read].concat()),
+        ("overrun", [&FITS[..], &sound, &started(9), &done(8), &read, &read, &read].concat()),
+        ("overwriting", [&FITS[..], &sound, &started(3), &read, &read].concat()),
+        ("backwards", [&FITS[..], &sound, &read, &started(0), &done(1), &read, &done(0), &read].concat()),
+        ("last", [&FITS[..], &started(NUMBER_LAST), &done(NUMBER_LAST), &read, &read, &read, &read].concat()),
+        ("long", [&FITS[..], &sound, &word(2, 13), &read, &word(5, NUMBER_LAST), &read].concat()),
+        ("small-buffer", [&FITS[..], &sound, &[READ, 11, READ, 0]].concat()),
+        ("too-small", vec![2, 12, 7]),
+        ("without-entries", vec![0, 12, 30]),
+    ]
+}
+
 /// For the sender: the configuration, of which every zero is an ordinary choice, then steps.
 pub(super) fn sender() -> Vec<Seed> {
     const LINK_BYTES: usize = 3;

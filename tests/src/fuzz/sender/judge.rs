@@ -23,6 +23,8 @@ const QUEUES: usize = 3;
 pub(super) struct Judge {
     config: SenderConfig,
     pace: Pace,
+    /// What the history may take of it; its parity does not wait, and is paid for by what comes after.
+    history_pace: Pace,
     frames: u64,
     has_beacon: bool,
     queues: [VecDeque<Vec<u8>>; QUEUES],
@@ -43,7 +45,8 @@ pub(super) struct Judge {
 impl Judge {
     pub(super) fn new(config: SenderConfig) -> Self {
         Self {
-            pace: Pace::new(&config),
+            pace: Pace::new(config.rate_bytes_per_s, config.burst_bytes, config.copies),
+            history_pace: history_pace(&config),
             config,
             frames: 0,
             has_beacon: false,
@@ -115,10 +118,17 @@ impl Judge {
                 self.seen.add(Counter::LinkBeaconFrames, 1);
             }
             Body::Data { class, block, index, code } => {
+                if class == Class::History {
+                    assert!(self.config.history.share_per_mille > 0, "history that has no share");
+                    self.history_pace.spend(now_us, frame.len());
+                }
                 self.data(now_us, (class, block), (index, code), &payload)
             }
             Body::Parity { class, block, index, data_sent, code } => {
                 self.check_code(class, code);
+                if class == Class::History {
+                    self.history_pace.charge(now_us, frame.len());
+                }
                 let open = self.blocks.get_mut(&(class, block)).expect("parity of a block that is not open");
                 if open.parity(now_us, (index, data_sent), &payload) {
                     self.blocks.remove(&(class, block));
@@ -256,6 +266,13 @@ impl Judge {
             assert_eq!(counters.get(counter), self.seen.get(counter), "{name}");
         }
     }
+}
+
+/// The history's share of the pace: two of the largest Ethernet frames at once.
+fn history_pace(config: &SenderConfig) -> Pace {
+    let rate = u128::from(config.rate_bytes_per_s) * u128::from(config.history.share_per_mille) / 1000;
+    let rate = u64::try_from(rate).expect("a part of the pace");
+    Pace::new(rate, 2 * 1514 * config.copies.max(1), config.copies)
 }
 
 /// The number at the start of a message that is kept.

@@ -1,7 +1,5 @@
 //! The pace, kept exactly.
 
-use noreturn_link::SenderConfig;
-
 /// Ethernet, IPv4 and UDP headers.
 const HEADERS_BYTES: u64 = 42;
 const US_PER_S: u128 = 1_000_000;
@@ -16,11 +14,11 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(config: &SenderConfig) -> Self {
+    pub(super) fn new(rate_bytes_per_s: u64, burst_bytes: u64, copies: u64) -> Self {
         Self {
-            rate: config.rate_bytes_per_s.max(1).into(),
-            burst: u128::from(config.burst_bytes) * US_PER_S,
-            copies: config.copies.max(1).into(),
+            rate: rate_bytes_per_s.max(1).into(),
+            burst: u128::from(burst_bytes) * US_PER_S,
+            copies: copies.max(1).into(),
             debt: 0,
             last_us: 0,
         }
@@ -28,9 +26,14 @@ impl Pace {
 
     /// A frame has left: it must have been allowed, but for what the sender rounds.
     pub(super) fn spend(&mut self, now_us: u64, frame_bytes: usize) {
+        assert!(self.debt_at(now_us) <= self.burst + 2 * self.rate, "faster than the pace");
+        self.charge(now_us, frame_bytes);
+    }
+
+    /// A frame has left that need not wait.
+    pub(super) fn charge(&mut self, now_us: u64, frame_bytes: usize) {
         self.debt = self.debt_at(now_us);
         self.last_us = now_us;
-        assert!(self.debt <= self.burst + 2 * self.rate, "faster than the pace");
         self.debt += (frame_bytes as u128 + u128::from(HEADERS_BYTES)) * self.copies * US_PER_S;
     }
 
