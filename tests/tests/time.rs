@@ -1,6 +1,8 @@
 //! The time of records: from a time server and from satellites, as sure as they say, and never what orders them. The real
 //! image, whose machine has a clock of its own.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use anyhow::{Context, Result, ensure};
 use noreturn_tests::card::Card;
 use noreturn_tests::counting::{Asked, CountingDevice};
@@ -18,6 +20,12 @@ const POINT: &str =
 const TAG: &str = "plc/count";
 /// Another time than that of anything else here.
 const MACHINE_CLOCK: [&str; 2] = ["-rtc", "base=2026-03-04T05:06:07"];
+
+/// One box at a time: how well one measures its own processor's counter depends on how busy the machine is.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A box that asks a counting device, and a table of the time.
 fn start(time: &str, port: u16, folder: TempDir, more: &[String]) -> Result<World> {
@@ -89,6 +97,7 @@ fn check_all(records: &[Value], times: &[Asked], source: &str, offsets_s: &[i64]
 
 #[test]
 fn a_time_server_sets_the_clock_and_a_step_back_reorders_nothing() -> Result<()> {
+    let _alone = alone();
     const AHEAD_S: i64 = 86_400 * 365 * 12;
     const LATER_S: i64 = AHEAD_S - 7200;
     let (port, server_port) = (free_tcp()?, free_udp()?);
@@ -148,6 +157,7 @@ fn a_time_server_sets_the_clock_and_a_step_back_reorders_nothing() -> Result<()>
 
 #[test]
 fn satellites_lead_while_they_speak_and_are_never_spoken_to() -> Result<()> {
+    let _alone = alone();
     const SERVER_S: i64 = 3600;
     const SATELLITES_S: i64 = 86_400 * 40;
     let (port, server_port) = (free_tcp()?, free_udp()?);
@@ -195,6 +205,7 @@ fn satellites_lead_while_they_speak_and_are_never_spoken_to() -> Result<()> {
 /// Whoever insists is believed; but a box that nobody tells the time says so.
 #[test]
 fn what_no_source_knows_is_not_known() -> Result<()> {
+    let _alone = alone();
     let port = free_tcp()?;
     let _device = CountingDevice::start(port)?;
     let mut world = start("[time]\nsources = []\n", port, TempDir::new()?, &[])?;
