@@ -228,12 +228,20 @@ impl Judge {
         self.queues.iter().all(VecDeque::is_empty)
     }
 
+    /// Whether anything waits that is not history.
+    pub(super) fn waits(&self, now_us: u64) -> bool {
+        let is_live = |(class, _): &(Class, u64)| *class != Class::History;
+        !self.is_empty() || self.blocks.iter().any(|(id, block)| is_live(id) && block.is_due(now_us))
+    }
+
+    /// Whether the history's share is less than a byte per second, which is what it gets then: others may wait for ever.
+    pub(super) fn has_no_share(&self) -> bool {
+        u128::from(self.config.rate_bytes_per_s) * u128::from(self.config.history.share_per_mille) < 1000
+    }
+
     /// Whether all that is not history has left, with its parity, and one pass that nothing disturbed.
     pub(super) fn is_settled(&self) -> bool {
-        let is_live = |(class, _): &(Class, u64)| *class != Class::History;
-        self.is_empty()
-            && !self.blocks.iter().any(|(id, block)| is_live(id) && block.is_due(PATIENCE_US))
-            && self.passes >= 2
+        !self.waits(PATIENCE_US) && self.passes >= 2
     }
 
     /// The end of a run; `has_more` if history would go on.
