@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 
 use hermit::mm::{VirtAddr as HermitAddr, virtual_to_physical};
 use noreturn_image_format::config;
-use noreturn_iommu::{Dmar, Fence, FenceError, Host};
+use noreturn_iommu::{Dmar, Fence, FenceError, Grant, Host};
 use noreturn_nic::{ConfigSpace, DmaAccess, DmaRegion, MmioRegion, PciAddress, Platform};
 use x86_64::instructions::port::Port;
 use x86_64::registers::control::Cr3;
@@ -167,7 +167,7 @@ impl Platform for Machine {
         let region = allocate(bytes.max(PAGE_BYTES as usize))?;
         if let Some(fence) = &mut self.fence {
             let (physical, bytes) = (region.physical(0), region.bytes() as u64);
-            let given = fence.grant(&mut self.windows, card, physical, bytes, access);
+            let given = fence.grant(&mut self.windows, Grant { card, physical, bytes, access });
             given.inspect_err(|error| say!("{error}")).ok()?;
         }
         Some(region)

@@ -51,6 +51,19 @@ impl Faults {
     }
 }
 
+/// Memory that a card may reach.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Grant {
+    /// The card, in PCI segment 0.
+    pub card: PciAddress,
+    /// Physical address of the first byte, a multiple of 4096.
+    pub physical: u64,
+    /// Length in bytes, a multiple of 4096.
+    pub bytes: u64,
+    /// In which way. A card that only writes may read too on a unit that has no pages for writing only.
+    pub access: DmaAccess,
+}
+
 /// A fence that stands.
 #[derive(Debug)]
 pub struct Fence<R = MmioRegion> {
@@ -67,20 +80,12 @@ impl<R: Registers> Fence<R> {
         Ok(Self { units: units.collect::<Result<_, _>>()? })
     }
 
-    /// Lets a card of PCI segment 0 reach `bytes` of memory at a physical address, in one way; both are multiples of
-    /// 4096. A card that only writes may read too on a unit that has no pages for writing only.
+    /// Lets a card reach one more piece of memory.
     ///
     /// # Errors
     /// [`FenceError`]; the card may then reach a part of it.
-    pub fn grant<H: Host<Registers = R>>(
-        &mut self,
-        host: &mut H,
-        card: PciAddress,
-        physical: u64,
-        bytes: u64,
-        access: DmaAccess,
-    ) -> Result<(), FenceError> {
-        self.units.iter_mut().try_for_each(|unit| unit.grant(host, card, physical, bytes, access))
+    pub fn grant<H: Host<Registers = R>>(&mut self, host: &mut H, grant: Grant) -> Result<(), FenceError> {
+        self.units.iter_mut().try_for_each(|unit| unit.grant(host, grant))
     }
 
     /// How many units there are.

@@ -27,5 +27,5 @@ mod unit;
 pub use acpi::{AcpiError, FirmwareMemory};
 pub use dmar::{Dmar, RemappingUnit, ReservedRegion, Scope};
 pub use error::FenceError;
-pub use fence::{Fault, Faults, Fence};
+pub use fence::{Fault, Faults, Fence, Grant};
 pub use host::Host;

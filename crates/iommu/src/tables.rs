@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use noreturn_nic::{DmaAccess, DmaRegion, PciAddress};
 
 use crate::error::FenceError;
+use crate::fence::Grant;
 use crate::host::Host;
 
 pub(crate) const PAGE_BYTES: u64 = 4096;
@@ -121,10 +122,7 @@ impl Tables {
     pub(crate) fn grant<H: Host>(
         &mut self,
         host: &mut H,
-        card: PciAddress,
-        physical: u64,
-        bytes: u64,
-        access: DmaAccess,
+        Grant { card, physical, bytes, access }: Grant,
     ) -> Result<(), FenceError> {
         let unmappable = FenceError::Unmappable { physical, bytes };
         let end = physical.checked_add(bytes).filter(|end| *end <= 1 << self.shape.address_bits);

@@ -1,10 +1,10 @@
 //! One remapping unit: its registers and its tables.
 
-use noreturn_nic::{DmaAccess, PciAddress, Registers};
+use noreturn_nic::{PciAddress, Registers};
 
 use crate::dmar::RemappingUnit;
 use crate::error::FenceError;
-use crate::fence::{Fault, Faults};
+use crate::fence::{Fault, Faults, Grant};
 use crate::host::Host;
 use crate::registers::*;
 use crate::tables::{Shape, Tables};
@@ -67,15 +67,12 @@ impl<R: Registers> Unit<R> {
     pub(crate) fn grant<H: Host<Registers = R>>(
         &mut self,
         host: &mut H,
-        card: PciAddress,
-        physical: u64,
-        bytes: u64,
-        access: DmaAccess,
+        grant: Grant,
     ) -> Result<(), FenceError> {
         if self.segment != 0 {
             return Ok(());
         }
-        self.tables.grant(host, card, physical, bytes, access)?;
+        self.tables.grant(host, grant)?;
         self.flush_writes(host)?;
         self.invalidate(host)
     }

@@ -3,7 +3,7 @@
 mod model;
 
 use model::{Kind, Machine, PLAIN, UNIT};
-use noreturn_iommu::{Dmar, Fault, Faults, Fence, FenceError, RemappingUnit};
+use noreturn_iommu::{Dmar, Fault, Faults, Fence, FenceError, Grant, RemappingUnit};
 use noreturn_nic::{DmaAccess, PciAddress};
 use proptest::prelude::*;
 
@@ -27,6 +27,10 @@ fn start(kind: Kind) -> (Machine, Fence<model::Window>) {
 
 fn start_error(kind: Kind) -> FenceError {
     Fence::start(&mut Machine::new(kind), &dmar(0)).map(|_| ()).expect_err("no fence")
+}
+
+fn first_page(card: PciAddress) -> Grant {
+    Grant { card, physical: PAGE, bytes: PAGE, access: DmaAccess::ReadWrite }
 }
 
 fn rights(machine: &Machine, device: PciAddress, address: u64) -> (bool, bool) {
@@ -72,7 +76,7 @@ fn each_card_reaches_its_own_in_its_own_way() {
             (INSIDE, (1 << 36) - PAGE, 1, DmaAccess::Read),
         ];
         for (card, physical, pages, access) in given {
-            fence.grant(&mut machine, card, physical, pages * PAGE, access).expect("memory");
+            fence.grant(&mut machine, Grant { card, physical, bytes: pages * PAGE, access }).expect("memory");
         }
         let may_read_too = !kind.write_only;
         let expected = [
@@ -116,7 +120,7 @@ proptest! {
         let mut list = std::collections::HashMap::new();
         for (card, place, area, access) in given {
             let (card, physical) = (DEVICES[card], page(place, area));
-            let outcome = fence.grant(&mut machine, card, physical, PAGE, access);
+            let outcome = fence.grant(&mut machine, Grant { card, physical, bytes: PAGE, access });
             let before = *list.entry((card, physical)).or_insert((access, outcome));
             let twice = Err(FenceError::GivenTwice { card, physical });
             prop_assert!(before == (access, outcome) && outcome == Ok(()) || outcome == twice);
@@ -194,17 +198,17 @@ fn what_cannot_be_given_is_refused() {
     for (physical, bytes) in
         [(1, PAGE), (PAGE, 100), (1 << 36, PAGE), ((1 << 36) - PAGE, 2 * PAGE), (!4095, PAGE)]
     {
-        let refused = fence.grant(&mut machine, OUTSIDE, physical, bytes, DmaAccess::Read);
+        let refused = fence.grant(&mut machine, Grant { physical, bytes, ..first_page(OUTSIDE) });
         assert_eq!(refused, Err(FenceError::Unmappable { physical, bytes }));
     }
     let mut cards = (0..).map(|device| PciAddress { bus: 1, device, function: 0 });
-    let refused = cards.find_map(|card| fence.grant(&mut machine, card, PAGE, PAGE, DmaAccess::Read).err());
+    let refused = cards.find_map(|card| fence.grant(&mut machine, first_page(card)).err());
     assert_eq!((refused, cards.next().map(|card| card.device)), (Some(FenceError::TooManyCards), Some(16)));
     for pages in 0..5 {
         let mut machine = Machine::new(PLAIN);
         machine.with(|state| state.memory.pages_left = pages);
         let outcome = Fence::start(&mut machine, &dmar(0))
-            .and_then(|mut fence| fence.grant(&mut machine, OUTSIDE, PAGE, PAGE, DmaAccess::Read));
+            .and_then(|mut fence| fence.grant(&mut machine, first_page(OUTSIDE)));
         assert_eq!(outcome, Err(FenceError::NoMemory), "with {pages} pages");
     }
 }
@@ -213,6 +217,6 @@ fn what_cannot_be_given_is_refused() {
 fn units_of_other_segments_let_nothing_through() {
     let mut machine = Machine::new(PLAIN);
     let mut fence = Fence::start(&mut machine, &dmar(1)).expect("the fence stands");
-    assert_eq!(fence.grant(&mut machine, OUTSIDE, PAGE, PAGE, DmaAccess::ReadWrite), Ok(()));
+    assert_eq!(fence.grant(&mut machine, first_page(OUTSIDE)), Ok(()));
     assert_eq!(rights(&machine, OUTSIDE, PAGE), (false, false));
 }
