@@ -19,6 +19,5 @@ pub mod repository;
 pub mod site;
 pub mod status;
 pub mod time;
-pub mod trial;
 pub mod wire;
 pub mod world;

@@ -108,7 +108,22 @@ pub struct Running {
 /// Everything that QEMU can emulate of a processor.
 pub const PROCESSOR: &str = "max";
 
-impl Machine<'_> {
+impl<'a> Machine<'a> {
+    /// A box as most tests have it: virtio-net inside, an 82574L outside, a watchdog, and no remapping unit.
+    #[must_use]
+    pub const fn new(image: &'a Path, folder: &'a Path, wire: OutsideWire) -> Self {
+        Self {
+            image,
+            folder,
+            processor: PROCESSOR,
+            inside: Card::VirtioNet,
+            outside: Card::E1000e,
+            wire,
+            watchdog: Watchdog::I6300esb,
+            remapping: Remapping::None,
+        }
+    }
+
     /// Switches the box on.
     ///
     /// # Errors
@@ -180,6 +195,12 @@ impl Running {
     pub fn wait_for_serial(&mut self, text: &str) -> Result<String> {
         self.process.check_running()?;
         wait_for_text(&self.serial, text)
+    }
+
+    /// All that the box has said on its serial port.
+    #[must_use]
+    pub fn said(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(&self.serial).unwrap_or_default()).into_owned()
     }
 
     /// Fails if QEMU has ended.

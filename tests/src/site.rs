@@ -35,6 +35,13 @@ pub fn device(name: &str, port: u16, unit: u8, timing: &str) -> String {
     format!("\n[[modbus]]\nname = \"{name}\"\naddress = \"{PLANT_ADDRESS}:{port}\"\nunit = {unit}\n{timing}")
 }
 
+/// A device that never answers, for tests in which nothing needs to be collected.
+#[must_use]
+pub fn idle_device() -> String {
+    device("plc", 9, 1, "")
+        + "[[modbus.point]]\nname = \"count\"\nfunction = 3\naddress = 0\ntype = \"u32\"\nperiod_ms = 100\n"
+}
+
 impl Site {
     /// The site file's text.
     #[must_use]

@@ -9,20 +9,27 @@ use tempfile::TempDir;
 
 use crate::broker::Broker;
 use crate::card::Card;
-use crate::machine::{Machine, OutsideWire, PROCESSOR, Remapping, Running, Watchdog};
+use crate::machine::{Machine, OutsideWire, Remapping, Running, Watchdog};
 use crate::ports::{free_udp, loopback};
 use crate::process::wait_for;
 use crate::receiver::{ReceiverSettings, RunningReceiver};
-use crate::site::{Image, Site};
+use crate::repository::planted_kernel;
+use crate::site::{DIODE_NAME, Image, Site, build_with};
 use crate::wire::{Faults, Wire};
 
 /// What a test wants of its site.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct Plan<'a> {
     /// Model of the inside card.
     pub inside: Card,
     /// Model of the outside card.
     pub outside: Card,
+    /// What resets the box if it stalls.
+    pub watchdog: Watchdog,
+    /// What keeps its cards from memory that is not theirs.
+    pub remapping: Remapping,
+    /// What its kernel does wrong, once, if it is the one that misbehaves (`kernel-app/src/planted.rs`).
+    pub fault: Option<&'a str>,
     /// What goes wrong on the outside wire.
     pub faults: Faults,
     /// Whether there is a broker.
@@ -31,6 +38,31 @@ pub struct Plan {
     pub changed: bool,
     /// The devices, as TOML, after other tables of the site file if need be.
     pub modbus: String,
+}
+
+impl Plan<'_> {
+    /// A box as [`Machine::new`] has it, on a kind network, without a broker.
+    #[must_use]
+    pub fn new(modbus: String) -> Self {
+        Self {
+            inside: Card::VirtioNet,
+            outside: Card::E1000e,
+            watchdog: Watchdog::I6300esb,
+            remapping: Remapping::None,
+            fault: None,
+            faults: Faults::default(),
+            broker: false,
+            changed: false,
+            modbus,
+        }
+    }
+
+    /// As [`Plan::new`], with this card outside and another inside.
+    #[must_use]
+    pub fn with_outside(outside: Card, modbus: String) -> Self {
+        let inside = if outside == Card::E1000e { Card::VirtioNet } else { Card::E1000e };
+        Self { inside, outside, ..Self::new(modbus) }
+    }
 }
 
 /// A site that runs. Parts end in this order.
@@ -59,7 +91,7 @@ impl World {
     ///
     /// # Errors
     /// If any part does not start.
-    pub fn start(plan: &Plan) -> Result<Self> {
+    pub fn start(plan: &Plan<'_>) -> Result<Self> {
         Self::start_in(TempDir::new()?, plan, &[])
     }
 
@@ -67,9 +99,15 @@ impl World {
     ///
     /// # Errors
     /// If any part does not start.
-    pub fn start_in(folder: TempDir, plan: &Plan, more: &[String]) -> Result<Self> {
+    pub fn start_in(folder: TempDir, plan: &Plan<'_>, more: &[String]) -> Result<Self> {
         let receiver_port = free_udp()?;
-        let image = Site { receiver_port, modbus: plan.modbus.clone() }.build(folder.path())?;
+        let site = Site { receiver_port, modbus: plan.modbus.clone() };
+        let image = match plan.fault {
+            None => site.build(folder.path())?,
+            Some(fault) => {
+                build_with(&planted_kernel()?, &site.text().replace(DIODE_NAME, fault), folder.path())?
+            }
+        };
         if plan.changed {
             flip_unused_byte(&image.path)?;
         }
@@ -83,15 +121,13 @@ impl World {
         let receiver = RunningReceiver::start(folder.path(), &settings)?;
         let wire = Wire::lay(receiver_port, plan.faults)?;
         let card = loopback(free_udp()?);
+        let frames = OutsideWire::Frames { card, wire: wire.address };
         let machine = Machine {
-            image: &image.path,
-            folder: folder.path(),
-            processor: PROCESSOR,
             inside: plan.inside,
             outside: plan.outside,
-            wire: OutsideWire::Frames { card, wire: wire.address },
-            watchdog: Watchdog::I6300esb,
-            remapping: Remapping::None,
+            watchdog: plan.watchdog,
+            remapping: plan.remapping,
+            ..Machine::new(&image.path, folder.path(), frames)
         };
         let machine = machine.start_with(more)?;
         Ok(Self { machine, outside: plan.outside, wire, card, receiver, broker, image, folder })
@@ -108,15 +144,28 @@ impl World {
     /// # Errors
     /// If it does not come to that, with what the box said.
     pub fn wait_for_records(&mut self, records: u64) -> Result<()> {
+        let enough = |summary: &Value| summary["records"].as_u64() >= Some(records);
+        self.wait_for_summary(&format!("{records} records"), enough).map(|_| ())
+    }
+
+    /// Waits until the receiver's beacons say that the boot before ended like this; what it knows of the diode then.
+    ///
+    /// # Errors
+    /// If they never do, with what the box said.
+    pub fn wait_for_last_stop(&mut self, last_stop: &str) -> Result<Value> {
+        let says = |summary: &Value| summary["diodes"][0]["last_stop"] == last_stop;
+        let summary = self.wait_for_summary(&format!("a beacon after {last_stop:?}"), says)?;
+        Ok(summary["diodes"][0].clone())
+    }
+
+    fn wait_for_summary(&mut self, what: &str, holds: impl Fn(&Value) -> bool) -> Result<Value> {
         let start = Instant::now();
-        let waited = wait_for(&format!("{records} records"), || {
+        let waited = wait_for(what, || {
             self.machine.check_running()?;
             self.receiver.check_running()?;
-            let summary = self.receiver.summary()?;
-            Ok((summary["records"].as_u64() >= Some(records)).then_some(()))
+            Ok(Some(self.receiver.summary()?).filter(&holds))
         });
-        let said = std::fs::read_to_string(&self.machine.serial).unwrap_or_default();
-        waited.with_context(|| format!("after {:?}; the box said:\n{said}", start.elapsed()))
+        waited.with_context(|| format!("after {:?}; the box said:\n{}", start.elapsed(), self.machine.said()))
     }
 
     /// Fails if the box has sent anything that is not a frame of the diode's.

@@ -1,4 +1,5 @@
-//! What must not be in the kernel: storage, Hermit's own network code, any driver of Hermit's but its PCI list.
+//! What must not be in the kernel: storage, Hermit's own network code, any driver of Hermit's but its PCI list, and
+//! what other tests plant.
 
 use anyhow::Result;
 use noreturn_tests::repository;
@@ -37,6 +38,18 @@ fn the_kernel_holds_no_storage_and_no_network_code_of_hermits() -> Result<()> {
     assert!(symbols.iter().any(|symbol| symbol.contains("noreturn_nic")), "the kernel has lost its symbols");
     let objections: Vec<String> = symbols.iter().filter_map(|symbol| objection(symbol)).collect();
     assert!(objections.is_empty(), "{objections:#?}");
+    Ok(())
+}
+
+/// What misbehaves is in the kernel that is made for that, and in no other.
+#[test]
+fn the_kernel_holds_nothing_that_was_planted() -> Result<()> {
+    let is_planted = |kernel: std::path::PathBuf| -> Result<bool> {
+        let bytes = std::fs::read(kernel)?;
+        Ok(bytes.windows(b"planted".len()).any(|window| window == b"planted"))
+    };
+    assert!(is_planted(repository::planted_kernel()?)?);
+    assert!(!is_planted(repository::kernel()?)?);
     Ok(())
 }
 

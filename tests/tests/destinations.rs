@@ -1,11 +1,9 @@
 //! Several destinations: every frame goes to the receiver and to a multicast group, and nowhere else.
 
 use anyhow::Result;
-use noreturn_tests::card::Card;
 use noreturn_tests::counting::CountingDevice;
 use noreturn_tests::ports::free_tcp;
 use noreturn_tests::site::device;
-use noreturn_tests::wire::Faults;
 use noreturn_tests::world::{Plan, World};
 
 /// 239.1.2.3, and the Ethernet address that RFC 1112, section 6.4, gives it, as they stand in a frame.
@@ -19,14 +17,7 @@ fn every_frame_goes_to_the_receiver_and_to_the_group() -> Result<()> {
     let _device = CountingDevice::start(port)?;
     let point =
         "[[modbus.point]]\nname = \"count\"\nfunction = 3\naddress = 0\ntype = \"u32\"\nperiod_ms = 50\n";
-    let mut world = World::start(&Plan {
-        inside: Card::VirtioNet,
-        outside: Card::E1000e,
-        faults: Faults::default(),
-        broker: false,
-        changed: false,
-        modbus: GROUP.to_owned() + &device("plc", port, 1, "") + point,
-    })?;
+    let mut world = World::start(&Plan::new(GROUP.to_owned() + &device("plc", port, 1, "") + point))?;
     world.wait_for_records(50)?;
     let before = world.wire.frames();
     // What is not for the receiver is foreign to its wire.

@@ -2,9 +2,9 @@
 //! medium that was changed where nothing is checked by name is seen at the receiver.
 
 use anyhow::Result;
-use noreturn_tests::card::{Card, OUTSIDE_PCI};
+use noreturn_tests::card::OUTSIDE_PCI;
 use noreturn_tests::counting::CountingDevice;
-use noreturn_tests::machine::{Machine, OutsideWire, PROCESSOR, Remapping, Watchdog};
+use noreturn_tests::machine::{Machine, OutsideWire, PROCESSOR};
 use noreturn_tests::ports::{free_tcp, free_udp, loopback};
 use noreturn_tests::process::wait_for;
 use noreturn_tests::site::{Site, build, device};
@@ -22,16 +22,8 @@ fn stops_and_resets(processor: &str, change: impl Fn(&str) -> String, reason: &s
     let site = Site { receiver_port, modbus: device("plc", 9, 1, "") + POINT };
     let image = build(&change(&site.text()), folder.path())?;
     let wire = Wire::lay(receiver_port, Faults::default())?;
-    let machine = Machine {
-        image: &image.path,
-        folder: folder.path(),
-        processor,
-        inside: Card::VirtioNet,
-        outside: Card::E1000e,
-        wire: OutsideWire::Frames { card: loopback(free_udp()?), wire: wire.address },
-        watchdog: Watchdog::I6300esb,
-        remapping: Remapping::None,
-    };
+    let frames = OutsideWire::Frames { card: loopback(free_udp()?), wire: wire.address };
+    let machine = Machine { processor, ..Machine::new(&image.path, folder.path(), frames) };
     let mut running = machine.start()?;
     let said = running.wait_for_serial("nothing more is sent")?;
     assert!(said.contains(&format!("STOP: {reason}")), "{said}");
@@ -65,14 +57,7 @@ fn without_the_memory_for_its_history() -> Result<()> {
 fn a_changed_byte_that_no_file_holds_raises_the_alarm() -> Result<()> {
     let port = free_tcp()?;
     let _device = CountingDevice::start(port)?;
-    let mut world = World::start(&Plan {
-        inside: Card::VirtioNet,
-        outside: Card::E1000e,
-        faults: Faults::default(),
-        broker: false,
-        changed: true,
-        modbus: device("plc", port, 1, "") + POINT,
-    })?;
+    let mut world = World::start(&Plan { changed: true, ..Plan::new(device("plc", port, 1, "") + POINT) })?;
     world.wait_for_records(1)?;
     let lines = world.receiver.lines()?;
     assert!(lines.iter().any(|line| line["kind"] == "alarm"), "{lines:?}");

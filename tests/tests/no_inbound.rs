@@ -7,7 +7,6 @@ use noreturn_tests::ports::free_tcp;
 use noreturn_tests::process::wait_for;
 use noreturn_tests::random::Random;
 use noreturn_tests::site::device;
-use noreturn_tests::wire::Faults;
 use noreturn_tests::world::{Plan, World, accounts};
 
 /// Registers of the 82574L's receive side (datasheet 2.5, section 10.2): what they must read for ever.
@@ -79,15 +78,7 @@ fn a_flood_changes_nothing(outside: Card) -> Result<()> {
     let point =
         "[[modbus.point]]\nname = \"count\"\nfunction = 3\naddress = 0\ntype = \"u32\"\nperiod_ms = 50\n";
     let modbus = device("plc", port, 1, "timeout_ms = 5000\n") + point;
-    let inside = if outside == Card::E1000e { Card::VirtioNet } else { Card::E1000e };
-    let mut world = World::start(&Plan {
-        inside,
-        outside,
-        faults: Faults::default(),
-        broker: false,
-        changed: false,
-        modbus,
-    })?;
+    let mut world = World::start(&Plan::with_outside(outside, modbus))?;
     world.wait_for_records(20)?;
     let said = std::fs::read_to_string(&world.machine.serial)?;
     if outside == Card::E1000e {

@@ -4,8 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use noreturn_tests::card::Card;
-use noreturn_tests::machine::{Machine, OutsideWire, PROCESSOR, Remapping, Watchdog};
+use noreturn_tests::machine::{Machine, OutsideWire};
 use noreturn_tests::repository;
 use noreturn_tests::site::{Image, Site, device};
 use tempfile::TempDir;
@@ -28,17 +27,7 @@ fn boot_with_flipped_byte(marker: &[u8], offset: usize) -> Result<String> {
     let at = find(&bytes, marker)? + offset;
     bytes[at] ^= 0x10;
     fs::write(&image.path, bytes)?;
-    let machine = Machine {
-        image: &image.path,
-        folder: folder.path(),
-        processor: PROCESSOR,
-        inside: Card::VirtioNet,
-        outside: Card::E1000e,
-        wire: OutsideWire::User,
-        watchdog: Watchdog::Tco,
-        remapping: Remapping::None,
-    };
-    let mut running = machine.start()?;
+    let mut running = Machine::new(&image.path, folder.path(), OutsideWire::User).start()?;
     running.wait_for_serial("NOT STARTED")?;
     let said = running.wait_for_serial("next try in")?;
     assert!(!said.contains("starting the kernel"), "{said}");

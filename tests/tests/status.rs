@@ -14,7 +14,6 @@ use noreturn_tests::ports::free_tcp;
 use noreturn_tests::process::wait_for;
 use noreturn_tests::site::device;
 use noreturn_tests::status::{StatusClient, table};
-use noreturn_tests::wire::Faults;
 use noreturn_tests::world::{Plan, World, accounts};
 
 const POINT: &str =
@@ -26,14 +25,7 @@ const HISTORY_FILLING: (u32, &str) = (1, "history_filling");
 const DEVICE_DOWN: (u32, &str) = (3, "device_down");
 
 fn start(inside: Card, outside: Card, rest: &str) -> Result<World> {
-    World::start(&Plan {
-        inside,
-        outside,
-        faults: Faults::default(),
-        broker: true,
-        changed: false,
-        modbus: table() + rest,
-    })
+    World::start(&Plan { inside, outside, broker: true, ..Plan::new(table() + rest) })
 }
 
 fn alarms_are_seen_on_all_three_ways(inside: Card, outside: Card) -> Result<()> {
@@ -149,14 +141,7 @@ fn nothing_can_be_written() -> Result<()> {
 fn nothing_listens_unless_the_site_says_so() -> Result<()> {
     let port = free_tcp()?;
     let _device = CountingDevice::start(port)?;
-    let mut world = World::start(&Plan {
-        inside: Card::VirtioNet,
-        outside: Card::E1000e,
-        faults: Faults::default(),
-        broker: false,
-        changed: false,
-        modbus: device("plc", port, 1, TIMING) + POINT,
-    })?;
+    let mut world = World::start(&Plan::new(device("plc", port, 1, TIMING) + POINT))?;
     world.wait_for_records(20)?;
     let mut client = StatusClient::start(&world.machine)?;
     for command in ["read 3 0 1", "http GET /"] {

@@ -3,16 +3,17 @@
 
 use anyhow::Result;
 use noreturn_tests::machine::Watchdog;
-use noreturn_tests::trial::Trial;
+use noreturn_tests::site::idle_device;
+use noreturn_tests::world::{Plan, World};
 
 /// The box with `fault` runs, stops and runs again; the second boot says `last_stop`.
 fn resets(fault: &str, watchdog: Watchdog, word: &str, last_stop: &str) -> Result<()> {
-    let mut trial = Trial::start(fault, watchdog)?;
-    let first = trial.wait_for_last_stop("unknown")?;
+    let mut world = World::start(&Plan { fault: Some(fault), watchdog, ..Plan::new(idle_device()) })?;
+    let first = world.wait_for_last_stop("unknown")?;
     assert_eq!((&first["image_check"], &first["watchdog"]), (&"match".into(), &word.into()));
-    let said = trial.machine.wait_for_serial(&format!("noreturn: {fault}"))?;
+    let said = world.machine.wait_for_serial(&format!("noreturn: {fault}"))?;
     assert_eq!(said.matches("noreturn loader: measuring").count(), 1, "it reset before it was told to");
-    let second = trial.wait_for_last_stop(last_stop)?;
+    let second = world.wait_for_last_stop(last_stop)?;
     assert_eq!((&second["image_check"], &second["watchdog"]), (&"match".into(), &word.into()));
     assert_ne!(first["boot"], second["boot"]);
     Ok(())
@@ -70,10 +71,10 @@ fn after_a_stall_without_interrupts() -> Result<()> {
 
 #[test]
 fn after_somebody_pressed_the_reset_button() -> Result<()> {
-    let mut trial = Trial::start("planted nothing", Watchdog::I6300esb)?;
-    let first = trial.wait_for_last_stop("unknown")?;
-    trial.machine.monitor_command("system_reset")?;
-    let second = trial.wait_for_last_stop("reset")?;
+    let mut world = World::start(&Plan::new(idle_device()))?;
+    let first = world.wait_for_last_stop("unknown")?;
+    world.machine.monitor_command("system_reset")?;
+    let second = world.wait_for_last_stop("reset")?;
     assert_ne!(first["boot"], second["boot"]);
     Ok(())
 }

@@ -44,14 +44,7 @@ fn values_arrive_as_they_change(inside: Card, outside: Card) -> Result<()> {
     server.set("input", 0, &words(4.75))?;
     server.set("coils", 2, &[1])?;
     let modbus = device("plc", port, 1, TIMING) + &points();
-    let mut world = World::start(&Plan {
-        inside,
-        outside,
-        faults: Faults::default(),
-        broker: true,
-        changed: false,
-        modbus,
-    })?;
+    let mut world = World::start(&Plan { inside, outside, broker: true, ..Plan::new(modbus) })?;
     world.machine.wait_for_serial("transmit only")?;
     world.wait_for_records(20)?;
     let Some(broker) = &world.broker else { unreachable!("the plan has a broker") };
@@ -130,15 +123,7 @@ fn over_a_bad_network_everything_is_delivered_once_in_order_or_reported() -> Res
     let port = free_tcp()?;
     let counting = CountingDevice::start(port)?;
     let modbus = counters(port, 20, 20);
-    let plan = Plan {
-        inside: Card::VirtioNet,
-        outside: Card::E1000e,
-        faults,
-        broker: false,
-        changed: false,
-        modbus,
-    };
-    let mut world = World::start(&plan)?;
+    let mut world = World::start(&Plan { faults, ..Plan::new(modbus) })?;
     world.wait_for_records(10_000)?;
     assert!(world.wire.faults() > 50, "the network was too kind: {} faults", world.wire.faults());
     world.check_wire()?;
@@ -166,15 +151,8 @@ fn an_outage_of_the_cable_is_made_up_for(outside: Card) -> Result<()> {
     let port = free_tcp()?;
     let device = CountingDevice::start(port)?;
     let history = "[link.history]\nshare_per_mille = 200\ninterval_ms = 500\n";
-    let inside = if outside == Card::E1000e { Card::VirtioNet } else { Card::E1000e };
-    let mut world = World::start(&Plan {
-        inside,
-        outside,
-        faults: Faults::default(),
-        broker: true,
-        changed: false,
-        modbus: format!("\n{history}{}", counters(port, POINTS, 50)),
-    })?;
+    let modbus = format!("\n{history}{}", counters(port, POINTS, 50));
+    let mut world = World::start(&Plan { broker: true, ..Plan::with_outside(outside, modbus) })?;
     world.wait_for_records(100)?;
     let answered = |answers: usize| {
         wait_for(&format!("{answers} answers"), || Ok((device.answers() >= answers).then_some(answers)))

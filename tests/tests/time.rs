@@ -4,13 +4,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result, ensure};
-use noreturn_tests::card::Card;
 use noreturn_tests::counting::{Asked, CountingDevice};
 use noreturn_tests::ports::{free_tcp, free_udp};
 use noreturn_tests::process::wait_for;
 use noreturn_tests::site::device;
 use noreturn_tests::time::{Satellites, TimeServer, second_serial_port};
-use noreturn_tests::wire::Faults;
 use noreturn_tests::world::{Plan, World, accounts};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -29,16 +27,9 @@ fn alone() -> MutexGuard<'static, ()> {
 
 /// A box that asks a counting device, and a table of the time.
 fn start(time: &str, port: u16, folder: TempDir, more: &[String]) -> Result<World> {
-    let plan = Plan {
-        inside: Card::VirtioNet,
-        outside: Card::E1000e,
-        faults: Faults::default(),
-        broker: false,
-        changed: false,
-        modbus: format!("\n{time}{}{POINT}", device("plc", port, 1, "timeout_ms = 5000\n")),
-    };
+    let modbus = format!("\n{time}{}{POINT}", device("plc", port, 1, "timeout_ms = 5000\n"));
     let machine_clock = MACHINE_CLOCK.map(str::to_owned);
-    World::start_in(folder, &plan, &[&machine_clock[..], more].concat())
+    World::start_in(folder, &Plan::new(modbus), &[&machine_clock[..], more].concat())
 }
 
 fn records(world: &World) -> Result<Vec<Value>> {

@@ -5,13 +5,11 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 
 use super::Figure;
-use crate::card::Card;
 use crate::counting::CountingDevice;
 use crate::ports::free_tcp;
 use crate::process::PATIENCE;
 use crate::repository::{built, kernel, loader};
 use crate::site::device;
-use crate::wire::Faults;
 use crate::world::{Plan, World};
 
 pub(super) fn sizes() -> Result<Vec<Figure>> {
@@ -32,14 +30,7 @@ pub(super) fn first_record() -> Result<Vec<Figure>> {
     let _device = CountingDevice::start(port)?;
     let point =
         "[[modbus.point]]\nname = \"count\"\nfunction = 3\naddress = 0\ntype = \"u32\"\nperiod_ms = 100\n";
-    let mut world = World::start(&Plan {
-        inside: Card::VirtioNet,
-        outside: Card::E1000e,
-        faults: Faults::default(),
-        broker: false,
-        changed: false,
-        modbus: device("plc", port, 1, "") + point,
-    })?;
+    let mut world = World::start(&Plan::new(device("plc", port, 1, "") + point))?;
     let loader_us = loader_start_us(&world)?;
     world.wait_for_records(1)?;
     let first_us =

@@ -8,7 +8,8 @@ use anyhow::{Result, ensure};
 use super::Figure;
 use crate::machine::Watchdog;
 use crate::process::PATIENCE;
-use crate::trial::Trial;
+use crate::site::idle_device;
+use crate::world::{Plan, World};
 
 /// Faults, what the next beacon calls them, what resets the box from them at the latest, and their name in the figures.
 const FAULTS: [(&str, &str, Watchdog, &str); 5] = [
@@ -31,20 +32,20 @@ pub(super) fn measure() -> Result<Vec<Figure>> {
 }
 
 fn one(fault: &str, last_stop: &str, watchdog: Watchdog) -> Result<f64> {
-    let mut trial = Trial::start(fault, watchdog)?;
-    until(|| said(&trial, &format!("noreturn: {fault}")) > 0)?;
+    let mut world = World::start(&Plan { fault: Some(fault), watchdog, ..Plan::new(idle_device()) })?;
+    until(|| said(&world, &format!("noreturn: {fault}")) > 0)?;
     let start = Instant::now();
-    until(|| said(&trial, "noreturn loader: measuring") > 1)?;
-    let frames = trial.wire.frames();
-    until(|| trial.wire.frames() > frames)?;
+    until(|| said(&world, "noreturn loader: measuring") > 1)?;
+    let frames = world.wire.frames();
+    until(|| world.wire.frames() > frames)?;
     let milliseconds = start.elapsed().as_secs_f64() * 1000.0;
-    trial.wait_for_last_stop(last_stop)?;
+    world.wait_for_last_stop(last_stop)?;
     Ok(milliseconds)
 }
 
 /// How often the box has said `text` on its console.
-fn said(trial: &Trial, text: &str) -> usize {
-    std::fs::read_to_string(&trial.machine.serial).map_or(0, |all| all.matches(text).count())
+fn said(world: &World, text: &str) -> usize {
+    world.machine.said().matches(text).count()
 }
 
 fn until(mut condition: impl FnMut() -> bool) -> Result<()> {

@@ -13,9 +13,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use noreturn_tests::broker::Broker;
-use noreturn_tests::card::Card;
 use noreturn_tests::example::{PLANT_PORT, RECEIVER_PORT};
-use noreturn_tests::machine::{Machine, OutsideWire, PROCESSOR, Remapping, Running, Watchdog};
+use noreturn_tests::machine::{Machine, OutsideWire, Running};
 use noreturn_tests::plant::{DEMO_SPEED, Plant};
 use noreturn_tests::ports::loopback;
 use noreturn_tests::receiver::{ReceiverSettings, RunningReceiver};
@@ -89,19 +88,7 @@ fn introduce(image: &Image, broker: &Broker, folder: &Path) {
 }
 
 fn start_box(image: &Image, folder: &Path) -> Result<Running> {
-    let (inside, outside) = (Card::VirtioNet, Card::E1000e);
-    let (wire, watchdog) = (OutsideWire::User, Watchdog::I6300esb);
-    Machine {
-        image: &image.path,
-        folder,
-        processor: PROCESSOR,
-        inside,
-        outside,
-        wire,
-        watchdog,
-        remapping: Remapping::None,
-    }
-    .start()
+    Machine::new(&image.path, folder, OutsideWire::User).start()
 }
 
 /// Microseconds since 1970 at which the loader said its first word; 0 until then.

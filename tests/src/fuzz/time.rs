@@ -1,8 +1,9 @@
 //! Sources of time: characters of a serial line, and datagrams of a time server.
 
+use noreturn_time::Sample;
 use noreturn_time::nmea::Receiver;
 use noreturn_time::sntp::Client;
-use noreturn_time::{EARLIEST_UTC_S, Sample};
+use noreturn_wire::calendar::EARLIEST_UTC_S;
 
 use super::script::Script;
 
