@@ -7,7 +7,7 @@ use core::arch::{asm, global_asm};
 use core::ops::Range;
 use core::ptr;
 
-use noreturn_image_format::StopCause;
+use noreturn_wire::LastStop;
 use x86_64::instructions::tables::sidt;
 use x86_64::registers::control::Cr2;
 use x86_64::structures::DescriptorTablePointer;
@@ -114,7 +114,7 @@ extern "C" fn raised(stack: *const u64) -> ! {
     // SAFETY: the stub has pushed the number onto what the processor pushed, which is at least these three.
     let [vector, first, second] = unsafe { ptr::read(stack.cast()) };
     let (code, address) = if WITH_ERROR_CODE.contains(&vector) { (first, second) } else { (0, first) };
-    let cause = StopCause::Exception { vector: vector as u8 };
+    let cause = LastStop::Exception { vector: vector as u8 };
     if vector == PAGE_FAULT {
         let wanted = Cr2::read_raw();
         stop(

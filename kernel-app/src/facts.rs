@@ -1,8 +1,8 @@
 //! What is known of this boot before it collects or sends anything. Both halves are told at the start.
 
-use noreturn_image_format::{Handover, StopCause, Trace};
+use noreturn_image_format::Handover;
 use noreturn_watchdog::Model;
-use noreturn_wire::{BootId, DmaFence, LastStop, Watchdog};
+use noreturn_wire::{BootId, DmaFence, LastStop, Trace, Watchdog};
 
 /// The facts.
 #[derive(Clone, Copy)]
@@ -42,21 +42,9 @@ impl Facts {
 fn last_stop(trace: Option<Trace>, watchdog_has_reset: bool) -> LastStop {
     match trace {
         // The watchdog may have been faster than the message.
-        Some(Trace::Stopped(cause)) => stopped(cause),
+        Some(Trace::Stopped(cause)) => cause,
         _ if watchdog_has_reset => LastStop::Stalled,
         Some(Trace::Running) => LastStop::Reset,
         None => LastStop::Unknown,
-    }
-}
-
-fn stopped(cause: StopCause) -> LastStop {
-    match cause {
-        StopCause::Panic => LastStop::Panicked,
-        StopCause::OutOfMemory => LastStop::OutOfMemory,
-        StopCause::Exception { vector } => LastStop::Exception { vector },
-        StopCause::NotStarted => LastStop::NotStarted,
-        StopCause::NoEntropy => LastStop::NoEntropy,
-        StopCause::OutsideReceives => LastStop::OutsideReceives,
-        StopCause::DmaFault => LastStop::DmaFault,
     }
 }

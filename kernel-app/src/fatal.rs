@@ -2,9 +2,10 @@
 
 use core::fmt;
 
-use noreturn_image_format::{ConfigError, HandoverError, StopCause};
+use noreturn_image_format::{ConfigError, HandoverError};
 use noreturn_iommu::{AcpiError, Faults, FenceError};
 use noreturn_nic::{PciAddress, ReceivePath, StartError};
+use noreturn_wire::LastStop;
 
 /// Why the box cannot go on.
 pub enum Fatal {
@@ -43,11 +44,11 @@ pub enum Fatal {
 
 impl Fatal {
     /// What the next boot is told.
-    pub fn cause(&self) -> StopCause {
+    pub fn cause(&self) -> LastStop {
         match self {
-            Self::NoEntropy => StopCause::NoEntropy,
-            Self::OutsideReceives(_) => StopCause::OutsideReceives,
-            Self::DmaFault(_) | Self::Fence(FenceError::Off { .. }) => StopCause::DmaFault,
+            Self::NoEntropy => LastStop::NoEntropy,
+            Self::OutsideReceives(_) => LastStop::OutsideReceives,
+            Self::DmaFault(_) | Self::Fence(FenceError::Off { .. }) => LastStop::DmaFault,
             Self::Handover(_)
             | Self::ConfigChanged
             | Self::Config(_)
@@ -58,7 +59,7 @@ impl Fatal {
             | Self::Card(_)
             | Self::Acpi(_)
             | Self::Fence(_)
-            | Self::Unfenced(_) => StopCause::NotStarted,
+            | Self::Unfenced(_) => LastStop::NotStarted,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The inside half: a network stack, a poller per device, the clock, the status that can be read, and the writing end of the ring.
+//! The inside half: a network stack, a poller per device, the clock, the status that can be read, and the writing
+//! end of the ring.
 
 mod line;
 mod serial;
@@ -151,10 +152,9 @@ impl Inside {
             return;
         }
         self.snapshot_at_us = uptime_us + SNAPSHOT_US;
-        if let Ok(entry) = encode_clock(&self.time.read(uptime_us), &mut [0; CROSSING_BYTES_MAX])
-            && self.writer.write(entry).is_ok()
-        {
-            self.written += 1;
+        // Counters and clock are far shorter than an entry may be.
+        if let Ok(entry) = encode_clock(&self.time.read(uptime_us), &mut [0; CROSSING_BYTES_MAX]) {
+            enter(&mut self.writer, &mut self.written, entry);
         }
         let card = self.card.counters();
         self.counters.set(Counter::InsideFramesReceived, card.frames_received);
@@ -166,26 +166,28 @@ impl Inside {
         self.counters.set(Counter::InsideAnswersInvalid, answers);
         // This entry is one of them.
         self.counters.set(Counter::RingWritten, self.written + 1);
-        // Counters and clock are far shorter than an entry may be.
-        if let Ok(entry) = encode_counters(&self.counters, &mut [0; CROSSING_BYTES_MAX])
-            && self.writer.write(entry).is_ok()
-        {
-            self.written += 1;
+        if let Ok(entry) = encode_counters(&self.counters, &mut [0; CROSSING_BYTES_MAX]) {
+            enter(&mut self.writer, &mut self.written, entry);
         }
     }
 }
 
-/// Writes one message into the ring, and counts it.
+/// Writes an entry into the ring, and counts it; whether it was written.
+fn enter(writer: &mut Writer, written: &mut u64, entry: &[u8]) -> bool {
+    let is_written = writer.write(entry).is_ok();
+    *written += u64::from(is_written);
+    is_written
+}
+
+/// Writes a message into the ring; one that will be kept may wait there for the outside link.
 fn write(writer: &mut Writer, written: &mut u64, backlog: &mut Backlog, class: Class, message: &Message<'_>) {
     // Every message that the collectors make fits an entry, which is as long as a shard.
     if let Ok(entry) = encode_message(class, message, &mut [0; CROSSING_BYTES_MAX])
-        && writer.write(entry).is_ok()
+        && enter(writer, written, entry)
+        && message.is_kept()
     {
-        *written += 1;
-        if message.is_kept() {
-            // The entry is a little longer than the message that is kept: the bound stays one.
-            backlog.wrote(class, entry.len());
-        }
+        // The entry is a little longer than the message that is kept: the bound stays one.
+        backlog.wrote(class, entry.len());
     }
 }
 

@@ -1,7 +1,7 @@
 //! The unikernel: everything that runs on the box after the loader. This file is the boot story.
 //!
 //! Two halves run in turns on one processor: [`inside`] collects, [`outside`] sends. What
-//! they share is the ring, which only the inside writes, and nothing else.
+//! they share is the ring, which only the inside writes, and nothing else: the facts of the boot are handed to each.
 #![no_std]
 #![no_main]
 
@@ -39,7 +39,7 @@ use outside::Outside;
 use stop::stop;
 
 /// Everything that runs.
-struct Box {
+struct Running {
     clock: Clock,
     watchdog: Option<Watchdog>,
     inside: Inside,
@@ -56,7 +56,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, _envp: *const *const u8) -
 }
 
 /// Brings the box up, or says why it cannot be.
-fn start(argc: i32, argv: *const *const u8) -> Result<Box, Fatal> {
+fn start(argc: i32, argv: *const *const u8) -> Result<Running, Fatal> {
     exceptions::install()?;
     protect::apply()?;
     let (handover, config) = handover::take(argc, argv)?;
@@ -70,7 +70,7 @@ fn start(argc: i32, argv: *const *const u8) -> Result<Box, Fatal> {
     let facts = Facts::new(BootId(entropy::random()?), &handover, trace, watched, dma_fence);
     say!("diode {} \"{}\", boot {}", config.diode.id, config.diode.name, facts.boot);
     say!("image {}", handover.image_sha256);
-    say!("last stop {:?}, watchdog {:?}", facts.last_stop, facts.watchdog);
+    say!("last stop: {}; watchdog: {}", facts.last_stop, facts.watchdog.name());
 
     #[cfg(feature = "planted")]
     planted::choose(&config.diode.name, facts.last_stop);
@@ -81,7 +81,7 @@ fn start(argc: i32, argv: *const *const u8) -> Result<Box, Fatal> {
     let inside = start_inside(&mut machine, &facts, config, sight, &clock, writer)?;
     // Nothing more will be given to a card.
     outside.watch(fence::Guard::new(machine.into_fence())?);
-    Ok(Box { clock, watchdog, inside, outside })
+    Ok(Running { clock, watchdog, inside, outside })
 }
 
 fn start_outside(
@@ -116,8 +116,8 @@ fn start_inside(
 }
 
 /// Collects and sends for ever.
-fn run(running: Box) -> ! {
-    let Box { clock, mut watchdog, mut inside, mut outside } = running;
+fn run(running: Running) -> ! {
+    let Running { clock, mut watchdog, mut inside, mut outside } = running;
     let mut quiet = clock::Quiet::default();
     let mut feed_at_us = 0;
     loop {

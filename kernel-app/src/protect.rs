@@ -38,7 +38,7 @@ unsafe extern "C" {
 }
 
 /// What may be done with a page, as bits of its entry.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 struct Rights(u64);
 
 const CODE: Rights = Rights(PRESENT);
@@ -156,6 +156,6 @@ fn tables_of(entry: u64) -> impl Iterator<Item = u64> {
 
 fn table(address: u64) -> &'static mut Table {
     // SAFETY: `address` is that of a page table in use or just allocated, and all memory is mapped to itself. One processor
-    // runs, Hermit changes tables only inside its own calls, and no two of these references are used at a time.
+    // runs, Hermit changes tables only inside its own calls, and no two of these references are to the same table at a time.
     unsafe { &mut *(address as *mut Table) }
 }

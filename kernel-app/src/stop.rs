@@ -5,7 +5,7 @@ use core::fmt::{self, Write};
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use noreturn_image_format::{StopCause, Trace};
+use noreturn_wire::{LastStop, Trace};
 use x86_64::instructions::interrupts;
 use x86_64::instructions::port::Port;
 
@@ -18,7 +18,7 @@ const MESSAGE_S: u64 = 3;
 static STOPS: AtomicBool = AtomicBool::new(false);
 
 /// Says why, and resets the machine into a new boot.
-pub fn stop(cause: StopCause, reason: fmt::Arguments<'_>) -> ! {
+pub fn stop(cause: LastStop, reason: fmt::Arguments<'_>) -> ! {
     interrupts::disable();
     // Whoever fails while it stops has said why already.
     if STOPS.swap(true, Ordering::Relaxed) {
@@ -50,7 +50,8 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     let mut beginning = Beginning::default();
     // It takes everything.
     let _ = write!(beginning, "{}", info.message());
-    let cause = if beginning.is("memory allocation of ") { StopCause::OutOfMemory } else { StopCause::Panic };
+    let cause =
+        if beginning.is("memory allocation of ") { LastStop::OutOfMemory } else { LastStop::Panicked };
     stop(cause, format_args!("{info}"))
 }
 
@@ -58,7 +59,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 #[unsafe(no_mangle)]
 extern "C" fn noreturn_task_ended() -> ! {
     stop(
-        StopCause::Panic,
+        LastStop::Panicked,
         format_args!("a task ended, or the processor raised an exception during the start"),
     )
 }

@@ -4,8 +4,8 @@ use core::arch::asm;
 use core::ptr;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use noreturn_image_format::Trace;
-use noreturn_image_format::trace::TRACE_BYTES;
+use noreturn_wire::Trace;
+use noreturn_wire::stop::TRACE_BYTES;
 
 /// Where it is; 0 as long as nobody has said.
 static ADDRESS: AtomicU64 = AtomicU64::new(0);

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use noreturn_link::Arrival;
-use noreturn_wire::{Beacon, CardModel, DmaFence, LastStop, Quality, Record, Value, Watchdog};
+use noreturn_wire::{Beacon, CardModel, Quality, Record, Value};
 use serde::{Serialize, Serializer};
 
 use crate::item::{ImageCheck, Item, Origin, Source, Verdict};
@@ -152,7 +152,7 @@ pub struct BeaconJson {
     time_uncertainty_us: Option<u64>,
     clock_steps: u64,
     outside: OutsideJson,
-    last_stop: Cow<'static, str>,
+    last_stop: String,
     watchdog: &'static str,
     dma_fence: &'static str,
     counters: BTreeMap<&'static str, u64>,
@@ -189,48 +189,12 @@ impl BeaconJson {
                 firmware_left_receiver_on: beacon.outside.firmware_left_receiver_on,
                 firmware_frames_received: beacon.outside.firmware_frames_received,
             },
-            last_stop: last_stop(beacon.last_stop),
-            watchdog: watchdog(beacon.watchdog),
-            dma_fence: dma_fence(beacon.dma_fence),
+            last_stop: beacon.last_stop.to_string(),
+            watchdog: beacon.watchdog.name(),
+            dma_fence: beacon.dma_fence.name(),
             counters: beacon.counters.iter().collect(),
         }
     }
-}
-
-/// What resets the box if it stalls.
-#[must_use]
-pub const fn watchdog(watchdog: Watchdog) -> &'static str {
-    match watchdog {
-        Watchdog::None => "none",
-        Watchdog::I6300esb => "i6300esb",
-        Watchdog::Tco => "tco",
-    }
-}
-
-/// What keeps cards from memory that is not theirs.
-#[must_use]
-pub const fn dma_fence(fence: DmaFence) -> &'static str {
-    match fence {
-        DmaFence::None => "none",
-        DmaFence::Active => "active",
-    }
-}
-
-/// How the boot before this one ended, in words that programs can compare.
-#[must_use]
-pub fn last_stop(stop: LastStop) -> Cow<'static, str> {
-    Cow::Borrowed(match stop {
-        LastStop::Unknown => "unknown",
-        LastStop::Reset => "reset",
-        LastStop::Stalled => "stalled",
-        LastStop::Panicked => "panicked",
-        LastStop::OutOfMemory => "out of memory",
-        LastStop::Exception { vector } => return Cow::Owned(format!("exception {vector}")),
-        LastStop::NotStarted => "not started",
-        LastStop::NoEntropy => "no entropy",
-        LastStop::OutsideReceives => "outside receives",
-        LastStop::DmaFault => "dma fault",
-    })
 }
 
 /// What was lost on the way to a sink.

@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use noreturn_wire::calendar::{civil, days};
 use toml::value::{Datetime, Offset};
 
 const US_PER_S: u64 = 1_000_000;
@@ -59,35 +60,11 @@ pub fn unix_us(time: &Datetime) -> Option<u64> {
     Some(u64::try_from(seconds).ok()? * US_PER_S + micros)
 }
 
-/// Days from 1970-01-01 to a day, the other way round than [`civil`].
-const fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month < 3 { year - 1 } else { year };
-    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
-
 /// Microseconds since 1970 by this machine's clock; 0 before.
 #[must_use]
 pub fn now_unix_us() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
-///
-/// Years start in March here, so that the day that leap years add is the last: then month lengths
-/// follow the line (153 × month + 2) / 5, and every 400 years have 146,097 days.
-const fn civil(days: u64) -> (u64, u64, u64) {
-    // 719,468 days lie between 0000-03-01 and 1970-01-01.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (era * 400 + year_of_era + (month <= 2) as u64, month, day)
 }
 
 #[cfg(test)]
@@ -127,24 +104,5 @@ mod tests {
             let time: Datetime = text.parse().unwrap();
             assert_eq!(super::unix_us(&time), unix_us, "{text}");
         }
-        for day in (0..2_932_896).step_by(97) {
-            let (year, month, date) = civil(day);
-            let there = days(year.cast_signed(), month.cast_signed(), date.cast_signed());
-            assert_eq!(there, day.cast_signed());
-        }
-    }
-
-    #[test]
-    fn every_day_of_four_centuries_follows_the_one_before() {
-        let mut before = civil(0);
-        for day in 1..146_097 {
-            let (year, month, date) = civil(day);
-            let is_next = (year, month, date) == (before.0, before.1, before.2 + 1)
-                || (year, month, date) == (before.0, before.1 + 1, 1) && before.2 >= 28
-                || (year, month, date) == (before.0 + 1, 1, 1) && (before.1, before.2) == (12, 31);
-            assert!(is_next, "{before:?} is followed by {:?}", (year, month, date));
-            before = (year, month, date);
-        }
-        assert_eq!(before, (2369, 12, 31));
     }
 }

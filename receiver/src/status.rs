@@ -1,6 +1,5 @@
 //! The status: what the daemon says of itself, once a second and at its end.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -67,7 +66,7 @@ pub struct DiodeStatus {
     /// How far off its clock may be, by its latest beacon; nothing also if the box does not know.
     pub time_uncertainty_us: Option<u64>,
     /// How the boot before that one ended, by its latest beacon.
-    pub last_stop: Option<Cow<'static, str>>,
+    pub last_stop: Option<String>,
     /// What resets it if it stalls, by its latest beacon.
     pub watchdog: Option<&'static str>,
     /// What keeps its cards from memory that is not theirs, by its latest beacon.
@@ -88,9 +87,9 @@ impl From<DiodeState> for DiodeStatus {
             uptime_us: beacon.map(|beacon| beacon.uptime_us),
             time_source: beacon.map(|beacon| beacon.clock.source.name()),
             time_uncertainty_us: beacon.and_then(|beacon| beacon.clock.uncertainty_us),
-            last_stop: beacon.map(|beacon| json::last_stop(beacon.last_stop)),
-            watchdog: beacon.map(|beacon| json::watchdog(beacon.watchdog)),
-            dma_fence: beacon.map(|beacon| json::dma_fence(beacon.dma_fence)),
+            last_stop: beacon.map(|beacon| beacon.last_stop.to_string()),
+            watchdog: beacon.map(|beacon| beacon.watchdog.name()),
+            dma_fence: beacon.map(|beacon| beacon.dma_fence.name()),
         }
     }
 }

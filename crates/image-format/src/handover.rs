@@ -5,6 +5,12 @@ use core::fmt;
 
 use crate::digest::Sha256Digest;
 
+/// Physical address of the page in which a boot leaves its trace for the next (`noreturn_wire::Trace`): conventional memory
+/// on PCs, which firmware uses late if at all.
+pub const TRACE_ADDRESS: u64 = 0x50_0000;
+/// Bytes that are kept for the trace.
+pub const TRACE_PAGE_BYTES: usize = 4096;
+
 /// What the loader measured and where it put the configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Handover {
@@ -16,7 +22,7 @@ pub struct Handover {
     pub config_address: u64,
     /// Length of the configuration in bytes.
     pub config_bytes: u64,
-    /// Physical address of the [trace](crate::trace); `None` if the firmware uses that memory itself.
+    /// Physical address of the trace: [`TRACE_ADDRESS`]; `None` if the firmware uses that memory itself.
     pub trace_address: Option<u64>,
     /// Physical address of the ACPI root pointer.
     pub acpi_root: u64,

@@ -12,10 +12,8 @@ pub mod digest;
 pub mod handover;
 pub mod layout;
 pub mod manifest;
-pub mod trace;
 
 pub use config::{Config, ConfigError};
 pub use digest::Sha256Digest;
 pub use handover::{Handover, HandoverError};
 pub use manifest::{Entry, Manifest, ManifestError};
-pub use trace::{StopCause, Trace};

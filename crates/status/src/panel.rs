@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use noreturn_collect::{Now, Output};
 use noreturn_image_format::Config;
+use noreturn_wire::calendar::EARLIEST_UTC_S;
 use noreturn_wire::{BootId, Counters, DmaFence, LastStop, TimeQuality, TimeSource, Watchdog};
 
 use crate::alarm::{ALARMS, Alarm, Hold, Severity};
@@ -17,8 +18,6 @@ use crate::device::{Device, Watched};
 const HISTORY_US: u64 = 5_000_000;
 /// From this part of the history on, it is filling.
 const FILLING_PERCENT: u16 = 50;
-/// A clock before 2026-01-01, when there was no such box, has never been set or has lost its battery.
-const CLOCK_US_MIN: u64 = 1_767_225_600_000_000;
 
 /// What both halves are handed at the start, and what the configuration says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -119,7 +118,9 @@ impl Panel {
             Alarm::HistoryOverflowing => self.history_percent >= OVERFLOWING_PERCENT,
             Alarm::DeviceDown => self.devices.iter().any(|device| device.down().is_active()),
             Alarm::ClockInvalid => {
-                self.now.time_quality.source() == TimeSource::None || self.now.clock_us < CLOCK_US_MIN
+                // A clock from before there was such a box has never been set, or has lost its battery.
+                let is_absurd = self.now.clock_us / 1_000_000 < EARLIEST_UTC_S;
+                self.now.time_quality.source() == TimeSource::None || is_absurd
             }
             Alarm::LastBootFault => is_fault(self.facts.last_stop),
             Alarm::DmaFenceAbsent => self.facts.dma_fence == DmaFence::None,

@@ -2,7 +2,7 @@
 //!
 //! Numbers of 32 bits take two registers, the more significant first. Addresses are as on the wire, from 0.
 
-use noreturn_wire::{Counter, LastStop};
+use noreturn_wire::Counter;
 
 use crate::alarm::{Hold, Severity};
 use crate::device::DeviceState;
@@ -134,14 +134,10 @@ const ROWS: &[Row] = &[
         1,
         "last_stop",
         "how the boot before ended: 0 unknown, 1 reset, 2 stalled, 3 panicked, 4 out of memory, 5 exception, 6 not started, 7 no entropy, 8 outside receives, 9 DMA fault",
-        |panel, _| last_stop(panel.facts.last_stop),
+        |panel, _| panel.facts.last_stop.code().into(),
     ),
-    row(14, 1, "last_exception", "number of the exception, if that is how it ended", |panel, _| match panel
-        .facts
-        .last_stop
-    {
-        LastStop::Exception { vector } => vector.into(),
-        _ => 0,
+    row(14, 1, "last_exception", "number of the exception, if that is how it ended", |panel, _| {
+        panel.facts.last_stop.vector().into()
     }),
     row(15, 1, "watchdog", "0 none, 1 i6300ESB, 2 TCO", |panel, _| panel.facts.watchdog as u16),
     row(16, 1, "dma_fence", "0 none, 1 active", |panel, _| panel.facts.dma_fence as u16),
@@ -231,22 +227,6 @@ fn count(value: usize) -> u16 {
 
 fn age_s(age_us: Option<u64>) -> u16 {
     age_us.and_then(|us| u16::try_from(us / 1_000_000).ok()).unwrap_or(u16::MAX)
-}
-
-/// Its number, as in the beacon (`docs/protocol.md`).
-fn last_stop(last_stop: LastStop) -> u16 {
-    match last_stop {
-        LastStop::Unknown => 0,
-        LastStop::Reset => 1,
-        LastStop::Stalled => 2,
-        LastStop::Panicked => 3,
-        LastStop::OutOfMemory => 4,
-        LastStop::Exception { .. } => 5,
-        LastStop::NotStarted => 6,
-        LastStop::NoEntropy => 7,
-        LastStop::OutsideReceives => 8,
-        LastStop::DmaFault => 9,
-    }
 }
 
 const _: () = assert!(DEVICE_STATES + DEVICES <= DEVICE_AGES && DEVICE_AGES + DEVICES <= COUNTERS);

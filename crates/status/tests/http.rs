@@ -94,6 +94,8 @@ fn programs_get_the_same() {
     assert_eq!((&status["diode"], &status["name"]), (&json!(7), &json!("waterworks <east> & \"west\"")));
     assert_eq!(status["image_sha256"].as_str().map(str::len), Some(64));
     assert_eq!(status["clock_uncertainty_us"], 2048);
+    let facts = ["last_stop", "watchdog", "dma_fence"].map(|name| status[name].clone());
+    assert_eq!(facts, ["unknown", "i6300esb", "active"], "in the receiver's words");
     let alarms = status["alarms"].as_array().expect("alarms");
     assert_eq!(alarms.len(), Alarm::ALL.len());
     let active: Vec<_> =

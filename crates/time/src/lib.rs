@@ -6,13 +6,11 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-mod calendar;
 mod clock;
 pub mod nmea;
 mod sample;
 pub mod serial;
 pub mod sntp;
 
-pub use calendar::EARLIEST_UTC_S;
 pub use clock::{Change, Clock, SourceSettings, Taken};
 pub use sample::{DRIFT_PPM, Rate, Sample, WANDER_PPM};

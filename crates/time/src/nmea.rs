@@ -4,8 +4,8 @@
 //! configured, as the uncertainty.
 
 use noreturn_wire::Counter;
+use noreturn_wire::calendar::{self, EARLIEST_UTC_S};
 
-use crate::calendar::{self, EARLIEST_UTC_S};
 use crate::sample::Sample;
 
 /// Characters of a sentence at most, from `$` to the last before the end of the line (NMEA 0183, section 5.3: 82 with it).
@@ -181,7 +181,7 @@ fn utc_us(year: u32, month: u32, day: u32, time: &[u8]) -> Result<u64, Reject> {
     if hour > 23 || minute > 59 || second > 60 {
         return Err(Reject::Implausible);
     }
-    let days_s = calendar::seconds(year, month, day).ok_or(Reject::Implausible)?;
+    let days_s = calendar::date_s(year, month, day).ok_or(Reject::Implausible)?;
     let utc_s = days_s + u64::from(hour * 3600 + minute * 60 + second);
     if utc_s < EARLIEST_UTC_S {
         return Err(Reject::Implausible);

@@ -1,8 +1,8 @@
 //! An SNTP client (RFC 4330; RFC 5905, section 14): asks one server in the plant, and believes little.
 
 use noreturn_wire::Counter;
+use noreturn_wire::calendar::EARLIEST_UTC_S;
 
-use crate::calendar::EARLIEST_UTC_S;
 use crate::sample::{Rate, Sample};
 
 /// Bytes of a request, and of a reply without extensions.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::counter::Counters;
 use crate::message::MessageError;
+use crate::stop::LastStop;
 use crate::time::ClockState;
 
 /// State of the box. The default is that nothing is known of it.
@@ -54,35 +55,6 @@ pub enum CardModel {
     IntelE1000e,
 }
 
-/// How a boot ended, as far as the next one can tell.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub enum LastStop {
-    /// No trace is left of it: the power was off, or the memory did not keep the trace.
-    #[default]
-    Unknown,
-    /// By a reset that neither the box nor its watchdog made: a button, or the firmware.
-    Reset,
-    /// It stalled, and the watchdog reset it.
-    Stalled,
-    /// A check in the program failed.
-    Panicked,
-    /// The heap was exhausted.
-    OutOfMemory,
-    /// The processor raised an exception (Intel SDM volume 3, section 6.3.1).
-    Exception {
-        /// Number of the exception, 0 to 31.
-        vector: u8,
-    },
-    /// It could not start: its configuration, memory or a card was not what it must be. The console said which.
-    NotStarted,
-    /// The processor gave no random numbers.
-    NoEntropy,
-    /// The outside card could have received.
-    OutsideReceives,
-    /// A device reached for memory that was not its own, and was stopped.
-    DmaFault,
-}
-
 /// What resets the box if it stalls.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Watchdog {
@@ -95,6 +67,18 @@ pub enum Watchdog {
     Tco,
 }
 
+impl Watchdog {
+    /// Name in lower case, as everything that tells it writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::I6300esb => "i6300esb",
+            Self::Tco => "tco",
+        }
+    }
+}
+
 /// What keeps cards from memory that is not theirs.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum DmaFence {
@@ -103,6 +87,17 @@ pub enum DmaFence {
     None,
     /// The machine's remapping units: a card reaches its rings and buffers, every other device nothing.
     Active,
+}
+
+impl DmaFence {
+    /// Name in lower case, as everything that tells it writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Active => "active",
+        }
+    }
 }
 
 impl Beacon {

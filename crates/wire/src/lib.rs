@@ -8,17 +8,20 @@
 #![forbid(unsafe_code)]
 
 pub mod beacon;
+pub mod calendar;
 pub mod counter;
 pub mod crossing;
 pub mod frame;
 pub mod message;
 pub mod object;
+pub mod stop;
 pub mod time;
 
-pub use beacon::{Beacon, CardModel, DmaFence, LastStop, OutsideCard, Watchdog};
+pub use beacon::{Beacon, CardModel, DmaFence, OutsideCard, Watchdog};
 pub use counter::{Counter, Counters};
 pub use crossing::Crossing;
 pub use frame::{Body, BootId, Class, Code, DiodeId, Header, HeaderError};
 pub use message::{Announce, Fault, Heads, Message, MessageError, Quality, Record, SourceId, Value};
 pub use object::{Bytes, FileId, FilePart, FileStep, StreamId, StreamPart, StreamStep};
+pub use stop::{LastStop, Trace};
 pub use time::{ClockState, TimeQuality, TimeSource};

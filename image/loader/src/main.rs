@@ -12,10 +12,10 @@ mod firmware;
 
 use core::convert::Infallible;
 
+use noreturn_image_format::handover::{TRACE_ADDRESS, TRACE_PAGE_BYTES};
 use noreturn_image_format::layout::{
     CONFIG_BYTES_MAX, CONFIG_PATH, KERNEL_BYTES_MAX, KERNEL_PATH, MANIFEST_BYTES_MAX, MANIFEST_PATH,
 };
-use noreturn_image_format::trace::{TRACE_ADDRESS, TRACE_BYTES};
 use noreturn_image_format::{Handover, Manifest};
 use noreturn_loader::{Refusal, check};
 use uefi::{Status, entry};
@@ -56,7 +56,7 @@ fn boot() -> Result<Infallible, Refusal> {
         config_sha256: manifest.config.sha256,
         config_address: address_of(config),
         config_bytes: manifest.config.bytes,
-        trace_address: pages::keep(TRACE_ADDRESS, TRACE_BYTES),
+        trace_address: pages::keep(TRACE_ADDRESS, TRACE_PAGE_BYTES),
         acpi_root: launch::find_acpi_root().ok_or(Refusal::NoAcpi)?,
     };
     console.say(format_args!("image  {}", handover.image_sha256));

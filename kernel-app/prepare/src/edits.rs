@@ -63,7 +63,7 @@ pub const EDITS: [Edit; 10] = [
         count: 1,
         reason: SERIAL_INPUT,
     },
-    // The receive register is then read nowhere in the image.
+    // The console's receive register is then read nowhere in the image.
     Edit {
         file: "src/arch/x86_64/kernel/serial.rs",
         old: "\t\tif let SerialInner::Uart(s) = &mut self.inner {

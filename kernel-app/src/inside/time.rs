@@ -5,7 +5,8 @@ use alloc::vec;
 
 use noreturn_collect::Now;
 use noreturn_image_format::config::time as config;
-use noreturn_time::{Change, Clock, EARLIEST_UTC_S, Sample, SourceSettings, nmea, serial, sntp};
+use noreturn_time::{Change, Clock, Sample, SourceSettings, nmea, serial, sntp};
+use noreturn_wire::calendar::EARLIEST_UTC_S;
 use noreturn_wire::crossing::ClockReading;
 use noreturn_wire::{Counter, Counters, TimeSource};
 use smoltcp::iface::{SocketHandle, SocketSet};

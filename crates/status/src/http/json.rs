@@ -17,8 +17,9 @@ pub(super) fn write(out: &mut Bounded<'_>, panel: &Panel) -> fmt::Result {
     optional(out, now.time_quality.uncertainty_us())?;
     write!(out, ",\"image_sha256\":\"{}\"", Hex(&facts.image_sha256))?;
     write!(out, ",\"config_sha256\":\"{}\",\"boot\":\"{}\"", Hex(&facts.config_sha256), facts.boot)?;
-    write!(out, ",\"last_stop\":\"{:?}\",\"watchdog\":\"{:?}\"", facts.last_stop, facts.watchdog)?;
-    write!(out, ",\"dma_fence\":\"{:?}\",\"history_percent\":{}", facts.dma_fence, panel.history_percent())?;
+    write!(out, ",\"last_stop\":\"{}\",\"watchdog\":\"{}\"", facts.last_stop, facts.watchdog.name())?;
+    write!(out, ",\"dma_fence\":\"{}\"", facts.dma_fence.name())?;
+    write!(out, ",\"history_percent\":{}", panel.history_percent())?;
     list(out, "alarms", Alarm::ALL, |out, alarm| alarm_of(out, *alarm, panel))?;
     list(out, "devices", panel.devices(), |out, device| device_of(out, device, panel))?;
     out.write_str(",\"counters\":{")?;

@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Write};
 
-use noreturn_wire::{DmaFence, LastStop, TimeSource, Watchdog};
+use noreturn_wire::{LastStop, TimeSource};
 
 use super::text::{Bounded, Hex, Html};
 use crate::alarm::{Alarm, Severity};
@@ -143,12 +143,7 @@ fn identity(out: &mut Bounded<'_>, panel: &Panel) -> fmt::Result {
         LastStop::Exception { vector } => write!(out, "processor exception {vector}")?,
         other => out.write_str(stop_words(other))?,
     }
-    let watchdog = match facts.watchdog {
-        Watchdog::None => "none",
-        Watchdog::I6300esb => "i6300ESB",
-        Watchdog::Tco => "TCO",
-    };
-    let fence = if facts.dma_fence == DmaFence::Active { "active" } else { "none" };
+    let (watchdog, fence) = (facts.watchdog.name(), facts.dma_fence.name());
     write!(
         out,
         "</td></tr><tr><th>Watchdog</th><td>{watchdog}</td></tr><tr><th>DMA fence</th><td>{fence}</td></tr>\
