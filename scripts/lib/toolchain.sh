@@ -107,8 +107,9 @@ build_planted_kernel() {
     image_cargo kernel-app x86_64-unknown-none build --features planted --bin noreturn-kernel-planted
 }
 
+# With what is planted, which only adds to the kernel.
 check_kernel() {
-    image_cargo kernel-app x86_64-unknown-none clippy -- --deny warnings
+    image_cargo kernel-app x86_64-unknown-none clippy --features planted -- --deny warnings
 }
 
 build_loader() {
