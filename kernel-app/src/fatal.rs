@@ -3,7 +3,7 @@
 use core::fmt;
 
 use noreturn_image_format::{ConfigError, HandoverError};
-use noreturn_iommu::{AcpiError, Faults, FenceError};
+use noreturn_iommu::{DmarError, Faults, FenceError};
 use noreturn_nic::{PciAddress, ReceivePath, StartError};
 use noreturn_wire::LastStop;
 
@@ -33,7 +33,7 @@ pub enum Fatal {
     /// The outside card could receive.
     OutsideReceives(ReceivePath),
     /// The firmware's description of the remapping units cannot be believed.
-    Acpi(AcpiError),
+    Dmar(DmarError),
     /// The machine has remapping units, but the fence cannot be set up, or has fallen.
     Fence(FenceError),
     /// A card sits where no remapping unit holds it.
@@ -57,7 +57,7 @@ impl Fatal {
             | Self::Memory { .. }
             | Self::Ring
             | Self::Card(_)
-            | Self::Acpi(_)
+            | Self::Dmar(_)
             | Self::Fence(_)
             | Self::Unfenced(_) => LastStop::NotStarted,
         }
@@ -82,9 +82,9 @@ impl From<StartError> for Fatal {
     }
 }
 
-impl From<AcpiError> for Fatal {
-    fn from(error: AcpiError) -> Self {
-        Self::Acpi(error)
+impl From<DmarError> for Fatal {
+    fn from(error: DmarError) -> Self {
+        Self::Dmar(error)
     }
 }
 
@@ -114,7 +114,7 @@ impl fmt::Display for Fatal {
             Self::Ring => f.write_str("the ring does not fit its memory; build the image again"),
             Self::Card(error) => write!(f, "{error}"),
             Self::OutsideReceives(path) => write!(f, "the outside card is no longer transmit only: {path}"),
-            Self::Acpi(error) => write!(f, "{error}"),
+            Self::Dmar(error) => write!(f, "{error}"),
             Self::Fence(error) => write!(f, "DMA fence: {error}"),
             Self::Unfenced(card) => {
                 write!(f, "DMA fence: no remapping unit holds card {card}; put it into another slot")

@@ -2,7 +2,8 @@
 
 use core::slice;
 
-use noreturn_iommu::{Dmar, Fence, FirmwareMemory};
+use noreturn_acpi::FirmwareMemory;
+use noreturn_iommu::{Dmar, Fence};
 use noreturn_nic::PciAddress;
 use noreturn_wire::DmaFence;
 

@@ -3,11 +3,14 @@
 //! Source: Intel VT-d, revision 4.1, chapter 8. Structures of kinds that say nothing to us (ATSR, RHSA, ANDD, SATC,
 //! SIDP and later ones) are checked for their length only.
 
+mod error;
+
 use alloc::vec::Vec;
 
+use noreturn_acpi::{AcpiError, FirmwareMemory, HEADER_BYTES, find, number16, number64};
 use noreturn_nic::{ConfigSpace, PciAddress};
 
-use crate::acpi::{self, AcpiError, FirmwareMemory, HEADER_BYTES, number16, number64};
+pub use error::DmarError;
 
 /// The units and regions of a machine.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -51,6 +54,7 @@ pub struct ReservedRegion {
     pub limit: u64,
 }
 
+const TABLE: &str = "DMAR";
 const UNITS_MAX: usize = 64;
 /// Header, host address width, flags, ten reserved bytes.
 const STRUCTURES: usize = HEADER_BYTES + 12;
@@ -72,20 +76,20 @@ impl Dmar {
     /// Looks for the table in a machine whose ACPI root pointer is at `root`; `None` if it has no remapping unit.
     ///
     /// # Errors
-    /// [`AcpiError`] if any table on the way, or the DMAR itself, is not as it must be.
-    pub fn find<M: FirmwareMemory>(memory: &M, root: u64) -> Result<Option<Self>, AcpiError> {
-        acpi::find(memory, root, "DMAR")?.map(Self::parse).transpose()
+    /// [`DmarError`] if any table on the way, or the DMAR itself, is not as it must be.
+    pub fn find<M: FirmwareMemory>(memory: &M, root: u64) -> Result<Option<Self>, DmarError> {
+        find(memory, root, TABLE)?.map(Self::parse).transpose()
     }
 
     /// Reads a table whose signature, length and checksum are right.
-    fn parse(table: &[u8]) -> Result<Self, AcpiError> {
+    fn parse(table: &[u8]) -> Result<Self, DmarError> {
         let mut dmar = Self { units: Vec::new(), reserved: Vec::new() };
         let mut offset = STRUCTURES;
         if table.len() < offset {
-            return Err(AcpiError::Length { table: "DMAR", bytes: table.len() as u32 });
+            return Err(AcpiError::Length { table: TABLE, bytes: table.len() as u32 }.into());
         }
         while offset < table.len() {
-            let malformed = AcpiError::Structure { offset };
+            let malformed = DmarError::Structure { offset };
             let structure = structure_at(&table[offset..]).ok_or(malformed)?;
             dmar.take(structure, malformed)?;
             offset += structure.len();
@@ -100,7 +104,7 @@ impl Dmar {
         units.any(|unit| unit.covers_rest || unit.scopes.iter().any(|scope| scope.covers(config, card)))
     }
 
-    fn take(&mut self, structure: &[u8], malformed: AcpiError) -> Result<(), AcpiError> {
+    fn take(&mut self, structure: &[u8], malformed: DmarError) -> Result<(), DmarError> {
         match number16(structure, 0) {
             KIND_UNIT => {
                 let unit = RemappingUnit::parse(structure).ok_or(malformed)?;
@@ -114,16 +118,16 @@ impl Dmar {
         }
     }
 
-    fn add_unit(&mut self, unit: RemappingUnit) -> Result<(), AcpiError> {
+    fn add_unit(&mut self, unit: RemappingUnit) -> Result<(), DmarError> {
         let physical = unit.registers;
         let taken = self.units.iter().any(|other| other.registers == physical);
         // The last pages would wrap when the whole register set is mapped.
         let impossible = physical == 0 || !physical.is_multiple_of(PAGE_BYTES) || physical > u64::MAX >> 1;
         if taken || impossible {
-            return Err(AcpiError::UnitAddress { physical });
+            return Err(DmarError::UnitAddress { physical });
         }
         if self.units.len() == UNITS_MAX {
-            return Err(AcpiError::TooManyUnits);
+            return Err(DmarError::TooManyUnits);
         }
         self.units.push(unit);
         Ok(())
@@ -139,10 +143,10 @@ impl RemappingUnit {
 }
 
 impl ReservedRegion {
-    fn parse(structure: &[u8], malformed: AcpiError) -> Result<Self, AcpiError> {
+    fn parse(structure: &[u8], malformed: DmarError) -> Result<Self, DmarError> {
         structure.get(REGION_BYTES..).and_then(scopes).ok_or(malformed)?;
         let (base, limit) = (number64(structure, 8), number64(structure, 16));
-        if limit < base { Err(AcpiError::Region { base, limit }) } else { Ok(Self { base, limit }) }
+        if limit < base { Err(DmarError::Region { base, limit }) } else { Ok(Self { base, limit }) }
     }
 }
 

@@ -7,7 +7,7 @@
 //! ever taken back. [`Fence::look`] counts what was stopped.
 //!
 //! Sources: Intel Virtualization Technology for Directed I/O, revision 4.1 (legacy mode, second-stage
-//! tables, register-based invalidation); ACPI 6.5, section 5.2. Memory regions that the firmware reserves for
+//! tables, register-based invalidation); ACPI 6.5, section 5.2 (`noreturn-acpi` reads the tables). Memory regions that the firmware reserves for
 //! its own devices (RMRR: USB keyboards, display) are fenced like everything else: no such device has a
 //! driver here. Interrupts are not remapped, because none is used.
 #![no_std]
@@ -15,7 +15,6 @@
 
 extern crate alloc;
 
-mod acpi;
 mod dmar;
 mod error;
 mod fence;
@@ -24,8 +23,7 @@ mod registers;
 mod tables;
 mod unit;
 
-pub use acpi::{AcpiError, FirmwareMemory};
-pub use dmar::{Dmar, RemappingUnit, ReservedRegion, Scope};
+pub use dmar::{Dmar, DmarError, RemappingUnit, ReservedRegion, Scope};
 pub use error::FenceError;
 pub use fence::{Fault, Faults, Fence, Grant};
 pub use host::Host;

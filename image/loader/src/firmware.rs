@@ -9,6 +9,7 @@ pub mod launch;
 pub mod pages;
 pub mod restart;
 pub mod serial;
+pub mod tables;
 pub mod volume;
 
 use noreturn_loader::refusal::FirmwareStatus;

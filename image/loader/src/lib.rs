@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+pub mod calibrate;
 pub mod check;
 pub mod device_path;
 pub mod fdt;

@@ -47,7 +47,8 @@ fn main() -> Status {
 fn boot() -> Result<Infallible, Refusal> {
     let mut console = Console::open();
     console.say(format_args!("start"));
-    let stopwatch = Stopwatch::start();
+    let acpi_root = launch::find_acpi_root().ok_or(Refusal::NoAcpi)?;
+    let stopwatch = Stopwatch::start(acpi_root);
 
     let Checked { manifest, kernel, config } = read_and_check()?;
     console.say(format_args!("measuring {} bytes of medium", manifest.image_bytes));
@@ -57,13 +58,14 @@ fn boot() -> Result<Infallible, Refusal> {
         config_address: address_of(config),
         config_bytes: manifest.config.bytes,
         trace_address: pages::keep(TRACE_ADDRESS, TRACE_PAGE_BYTES),
-        acpi_root: launch::find_acpi_root().ok_or(Refusal::NoAcpi)?,
+        acpi_root,
     };
     console.say(format_args!("image  {}", handover.image_sha256));
     console.say(format_args!("kernel {}", manifest.kernel.sha256));
     console.say(format_args!("config {}", handover.config_sha256));
 
     let prepared = Prepared::new(kernel, &handover, stopwatch.tsc_khz)?;
+    console.say(format_args!("{} MHz by {}", stopwatch.tsc_khz / 1000, stopwatch.measured_by));
     console.say(format_args!("starting the kernel after {} ms", stopwatch.elapsed_ms()));
     prepared.start()
 }

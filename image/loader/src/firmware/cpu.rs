@@ -4,25 +4,39 @@ use core::arch::asm;
 use core::arch::x86_64::_rdtsc;
 use core::time::Duration;
 
+use noreturn_acpi::{PmTimer, find_pm_timer};
+use noreturn_loader::calibrate::{Reading, tsc_khz};
 use uefi::boot;
+
+use super::tables::Tables;
 
 /// CR4.LA57: 5-level paging.
 const CR4_LA57: u64 = 1 << 12;
-const CALIBRATION: Duration = Duration::from_millis(10);
-const CALIBRATIONS: usize = 3;
+const CALIBRATION: Duration = Duration::from_millis(20);
+/// Readings in a row of which the best counts.
+const READINGS: usize = 16;
 
 /// Time since the loader started.
 pub struct Stopwatch {
     start: u64,
     /// Frequency of the time stamp counter.
     pub tsc_khz: u32,
+    /// What it was measured by.
+    pub measured_by: &'static str,
 }
 
 impl Stopwatch {
-    /// Starts, and measures the frequency of the counter against the firmware's clock.
-    pub fn start() -> Self {
+    /// Starts, and measures the frequency of the counter by the machine's power management timer, or, if it has none, by the
+    /// firmware's idea of 20 ms.
+    pub fn start(acpi_root: u64) -> Self {
         let start = time_stamp();
-        Self { start, tsc_khz: measure_tsc_khz() }
+        let (khz, measured_by) = match measure_by_timer(acpi_root) {
+            Some(khz) => (khz, "the ACPI timer"),
+            None => (measure_by_stalls(), "the firmware's delays"),
+        };
+        // To whole MHz, because Hermit cuts off the rest.
+        let tsc_khz = u32::try_from((khz + 500) / 1000 * 1000).unwrap_or(u32::MAX);
+        Self { start, tsc_khz, measured_by }
     }
 
     /// Milliseconds since the start.
@@ -31,20 +45,40 @@ impl Stopwatch {
     }
 }
 
+fn measure_by_timer(acpi_root: u64) -> Option<u64> {
+    let timer = find_pm_timer(&Tables::find()?, acpi_root).ok()??;
+    let first = read_both(timer)?;
+    boot::stall(CALIBRATION);
+    tsc_khz(&first, &read_both(timer)?)
+}
+
+fn read_both(timer: PmTimer) -> Option<Reading> {
+    let readings = (0..READINGS).map(|_| {
+        let before = time_stamp();
+        let ticks = read_port(timer.port);
+        Reading { before, ticks, after: time_stamp() }
+    });
+    Reading::narrowest(readings)
+}
+
 /// The shortest of several measurements: whatever interrupts one makes it longer.
-///
-/// Rounded to whole MHz, because Hermit cuts off the rest.
-fn measure_tsc_khz() -> u32 {
-    let ticks = (0..CALIBRATIONS)
-        .map(|_| {
-            let before = time_stamp();
-            boot::stall(CALIBRATION);
-            time_stamp() - before
-        })
-        .min()
-        .unwrap_or_default();
-    let mhz = (ticks + 500 * CALIBRATION.as_millis() as u64) / (1000 * CALIBRATION.as_millis() as u64);
-    u32::try_from(mhz * 1000).unwrap_or(u32::MAX)
+fn measure_by_stalls() -> u64 {
+    let ticks = (0..3).map(|_| {
+        let before = time_stamp();
+        boot::stall(CALIBRATION);
+        time_stamp() - before
+    });
+    ticks.min().unwrap_or_default() / CALIBRATION.as_millis() as u64
+}
+
+fn read_port(port: u16) -> u32 {
+    let value: u32;
+    // SAFETY: the firmware's tables say that this is the port of a counter, and reading a counter has no side effect; port
+    // I/O touches no memory.
+    unsafe {
+        asm!("in eax, dx", in("dx") port, out("eax") value, options(nomem, nostack, preserves_flags));
+    }
+    value
 }
 
 fn time_stamp() -> u64 {

@@ -1,8 +1,19 @@
 //! ACPI tables: from the root pointer to one table, each checked before a byte of it is believed.
 //!
 //! Source: ACPI 6.5, sections 5.2.5 (RSDP), 5.2.6 (header) and 5.2.8 (XSDT).
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "model")]
+extern crate std;
+
+#[cfg(feature = "model")]
+pub mod model;
+mod pm_timer;
 
 use core::fmt;
+
+pub use pm_timer::{PmTimer, find_pm_timer};
 
 /// Memory in which the firmware left its tables.
 pub trait FirmwareMemory {
@@ -39,27 +50,11 @@ pub enum AcpiError {
     },
     /// The root pointer is of ACPI 1 and has no XSDT.
     NoXsdt,
-    /// There are two DMAR tables.
-    DmarTwice,
-    /// A structure of the DMAR is longer than what holds it, or shorter than its kind.
-    Structure {
-        /// Where it starts in the table.
-        offset: usize,
+    /// There are two of them.
+    Twice {
+        /// Which.
+        table: &'static str,
     },
-    /// A remapping unit lies at an address that is zero, not that of a page, or another one's.
-    UnitAddress {
-        /// The address.
-        physical: u64,
-    },
-    /// A reserved region ends before it starts.
-    Region {
-        /// Where it starts.
-        base: u64,
-        /// Its last byte.
-        limit: u64,
-    },
-    /// More remapping units than any machine has.
-    TooManyUnits,
 }
 
 impl fmt::Display for AcpiError {
@@ -71,11 +66,7 @@ impl fmt::Display for AcpiError {
             Self::Checksum { table } => write!(f, "{table} has a wrong checksum"),
             Self::Length { table, bytes } => write!(f, "{table} claims to have {bytes} bytes"),
             Self::NoXsdt => f.write_str("there is no XSDT"),
-            Self::DmarTwice => f.write_str("there are two DMAR tables"),
-            Self::Structure { offset } => write!(f, "DMAR has a malformed structure at byte {offset}"),
-            Self::UnitAddress { physical } => write!(f, "DMAR names a remapping unit at {physical:#x}"),
-            Self::Region { base, limit } => write!(f, "DMAR reserves {base:#x} to {limit:#x}"),
-            Self::TooManyUnits => f.write_str("DMAR names too many remapping units"),
+            Self::Twice { table } => write!(f, "there are two {table} tables"),
         }?;
         f.write_str("; update the firmware")
     }
@@ -84,7 +75,7 @@ impl fmt::Display for AcpiError {
 impl core::error::Error for AcpiError {}
 
 /// Bytes of the header that every table starts with.
-pub(crate) const HEADER_BYTES: usize = 36;
+pub const HEADER_BYTES: usize = 36;
 /// No table of a real machine comes near this.
 const TABLE_BYTES_MAX: u32 = 1 << 20;
 
@@ -98,7 +89,7 @@ const RSDP_FIRST_BYTES: usize = 20;
 ///
 /// # Errors
 /// [`AcpiError`]; tables with other signatures are not looked into.
-pub(crate) fn find<'m, M: FirmwareMemory>(
+pub fn find<'m, M: FirmwareMemory>(
     memory: &'m M,
     root: u64,
     table: &'static str,
@@ -116,7 +107,7 @@ pub(crate) fn find<'m, M: FirmwareMemory>(
         let signature = memory.bytes(physical, table.len());
         let signature = signature.ok_or(AcpiError::Unreadable { table: "an entry of XSDT", physical })?;
         if signature == table.as_bytes() && found.replace(self::table(memory, physical, table)?).is_some() {
-            return Err(AcpiError::DmarTwice);
+            return Err(AcpiError::Twice { table });
         }
     }
     Ok(found)
@@ -166,16 +157,28 @@ fn check_sum(bytes: &[u8], table: &'static str) -> Result<(), AcpiError> {
 }
 
 /// The little-endian number at an offset, which the caller has checked to be inside.
-pub(crate) fn number16(bytes: &[u8], offset: usize) -> u16 {
+///
+/// # Panics
+/// If it is not inside.
+#[must_use]
+pub fn number16(bytes: &[u8], offset: usize) -> u16 {
     u16::from_le_bytes([bytes[offset], bytes[offset + 1]])
 }
 
 /// As [`number16`].
-pub(crate) fn number32(bytes: &[u8], offset: usize) -> u32 {
+///
+/// # Panics
+/// As [`number16`].
+#[must_use]
+pub fn number32(bytes: &[u8], offset: usize) -> u32 {
     u32::from(number16(bytes, offset)) | u32::from(number16(bytes, offset + 2)) << 16
 }
 
 /// As [`number16`].
-pub(crate) fn number64(bytes: &[u8], offset: usize) -> u64 {
+///
+/// # Panics
+/// As [`number16`].
+#[must_use]
+pub fn number64(bytes: &[u8], offset: usize) -> u64 {
     u64::from(number32(bytes, offset)) | u64::from(number32(bytes, offset + 4)) << 32
 }
