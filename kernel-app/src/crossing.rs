@@ -1,12 +1,10 @@
-//! The ring's memory. The only thing that both halves hold an end of.
+//! The ring's memory. The only thing that both halves hold an end of: one that can be written, and one that cannot.
 
-use alloc::boxed::Box;
-use core::sync::atomic::AtomicU64;
-
-use noreturn_ring::{Shape, over};
+use noreturn_ring::Shape;
 use noreturn_wire::crossing::CROSSING_BYTES_MAX;
 
 use crate::fatal::Fatal;
+use crate::machine::{Machine, TwoViews};
 
 /// Entries of the ring: several seconds of a busy site, 5.6 MiB.
 const SHAPE: Shape = Shape { entries: 4096, entry_bytes_max: CROSSING_BYTES_MAX };
@@ -20,7 +18,11 @@ pub type Writer = noreturn_ring::Writer<'static>;
 pub type Reader = noreturn_ring::Reader<'static>;
 
 /// Makes the ring; its memory lives for ever.
-pub fn ring() -> Result<(Writer, Reader), Fatal> {
-    let memory: Box<[AtomicU64]> = (0..SHAPE.words()).map(|_| AtomicU64::new(0)).collect();
-    over(Box::leak(memory), SHAPE).map_err(|_| Fatal::Ring)
+pub fn ring(machine: &mut Machine) -> Result<(Writer, Reader), Fatal> {
+    let TwoViews { written, read } = machine.allocate_two_views(SHAPE.words()).ok_or(Fatal::Ring)?;
+    #[cfg(feature = "planted")]
+    crate::planted::know_ring(read);
+    let writer = Writer::new(written, SHAPE).map_err(|_| Fatal::Ring)?;
+    let reader = Reader::new(read, SHAPE).map_err(|_| Fatal::Ring)?;
+    Ok((writer, reader))
 }

@@ -4,6 +4,8 @@ use alloc::alloc::alloc_zeroed;
 use core::alloc::Layout;
 use core::arch::asm;
 use core::ptr::NonNull;
+use core::slice;
+use core::sync::atomic::AtomicU64;
 
 use hermit::mm::{VirtAddr as HermitAddr, virtual_to_physical};
 use noreturn_image_format::config;
@@ -46,13 +48,41 @@ impl Machine {
         Ok(())
     }
 
+    /// `count` words of memory, all zeros, under two addresses: one for whoever writes them, one at which writing is an
+    /// exception.
+    pub fn allocate_two_views(&mut self, count: usize) -> Option<TwoViews> {
+        let bytes = (count * size_of::<AtomicU64>()).checked_next_multiple_of(PAGE_BYTES as usize)?;
+        let layout = Layout::from_size_align(bytes, PAGE_BYTES as usize).ok()?;
+        // SAFETY: the layout is not of size zero: a ring has words.
+        let written = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+        let read = self.windows.next;
+        // A page that is nobody's follows.
+        self.windows.next = read.checked_add(bytes as u64 + PAGE_BYTES)?;
+        for offset in (0..bytes as u64).step_by(PAGE_BYTES as usize) {
+            map_page(read + offset, physical(written.addr().get() as u64 + offset)?, READ_ONLY)?;
+        }
+        // SAFETY: the memory was just allocated, is whole pages of zeros, which are valid numbers, and is never freed. What is
+        // under both addresses is atomic, so it may change under a shared reference; reading an atomic of 64 bits is a plain load
+        // on this processor, which memory that cannot be written allows.
+        let view = |start| unsafe { slice::from_raw_parts(start as *const AtomicU64, count) };
+        Some(TwoViews { written: view(written.addr().get()), read: view(read as usize) })
+    }
+
     /// Lets go of the fence, when nothing more will be given.
     pub fn into_fence(self) -> Option<Fence> {
         self.fence
     }
 }
 
-/// Addresses at which registers get mapped.
+/// The same words under two addresses.
+pub struct TwoViews {
+    /// Can be written.
+    pub written: &'static [AtomicU64],
+    /// Cannot be written.
+    pub read: &'static [AtomicU64],
+}
+
+/// Addresses at which registers get mapped, and memory a second time.
 struct Windows {
     next: u64,
 }
@@ -66,7 +96,7 @@ impl Host for Windows {
         let window = self.next;
         self.next = window.checked_add(end - first)?;
         for offset in (0..end - first).step_by(PAGE_BYTES as usize) {
-            map_page(window + offset, first + offset)?;
+            map_page(window + offset, first + offset, REGISTERS)?;
         }
         let start = NonNull::new((window + (physical - first)) as *mut u8)?;
         // SAFETY: the pages were just mapped, uncached and for ever, at addresses used for nothing else;
@@ -228,20 +258,27 @@ unsafe impl FrameAllocator<Size4KiB> for HeapFrames {
     }
 }
 
-/// Maps one page of registers: uncached, writable, not executable.
-fn map_page(virtual_address: u64, physical: u64) -> Option<()> {
-    let flags = PageTableFlags::PRESENT
-        | PageTableFlags::WRITABLE
-        | PageTableFlags::NO_CACHE
-        | PageTableFlags::WRITE_THROUGH
-        | PageTableFlags::NO_EXECUTE;
+/// Rights of pages of registers: uncached, not executed.
+const REGISTERS: PageTableFlags = PageTableFlags::PRESENT
+    .union(PageTableFlags::WRITABLE)
+    .union(PageTableFlags::NO_CACHE)
+    .union(PageTableFlags::WRITE_THROUGH)
+    .union(PageTableFlags::NO_EXECUTE);
+/// Rights of pages that are only read.
+const READ_ONLY: PageTableFlags = PageTableFlags::PRESENT.union(PageTableFlags::NO_EXECUTE);
+
+/// Maps one page.
+fn map_page(virtual_address: u64, physical: u64, rights: PageTableFlags) -> Option<()> {
     let root = Cr3::read().0.start_address().as_u64();
     // SAFETY: the loader mapped all memory identically, page tables included, so a physical address is a
     // pointer; Hermit changes the tables only inside its own calls, none of which runs now.
     let mut table = unsafe { OffsetPageTable::new(&mut *(root as *mut PageTable), VirtAddr::new(0)) };
     let page = Page::<Size4KiB>::from_start_address(VirtAddr::try_new(virtual_address).ok()?).ok()?;
     let frame = PhysFrame::from_start_address(PhysAddr::try_new(physical).ok()?).ok()?;
-    // SAFETY: the virtual page is new (window addresses only grow), so no reference can be affected.
-    unsafe { table.map_to(page, frame, flags, &mut HeapFrames) }.ok()?.flush();
+    // What lies between gets the usual rights: only the page's own count for what is mapped so.
+    let parents = PageTableFlags::PRESENT | PageTableFlags::WRITABLE;
+    // SAFETY: the virtual page is new (window addresses only grow), so no reference can be affected; the frame holds
+    // registers, or atomics, which may be known under two addresses.
+    unsafe { table.map_to_with_table_flags(page, frame, rights, parents, &mut HeapFrames) }.ok()?.flush();
     Some(())
 }

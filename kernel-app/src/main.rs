@@ -75,7 +75,7 @@ fn start(argc: i32, argv: *const *const u8) -> Result<Running, Fatal> {
     #[cfg(feature = "planted")]
     planted::choose(&config.diode.name, facts.last_stop);
     memory::check(&config)?;
-    let (writer, reader) = crossing::ring()?;
+    let (writer, reader) = crossing::ring(&mut machine)?;
     // Outside first: its card is silenced before anything else is touched.
     let (mut outside, sight) = start_outside(&mut machine, &facts, &config, reader)?;
     let inside = start_inside(&mut machine, &facts, config, sight, &clock, writer)?;

@@ -6,7 +6,7 @@ use core::alloc::Layout;
 use core::arch::asm;
 use core::hint::black_box;
 use core::ptr;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use hermit::mm::{VirtAddr, virtual_to_physical};
 use noreturn_wire::LastStop;
@@ -26,6 +26,14 @@ type Fault = fn();
 /// Place of what will happen in [`FAULTS`]; beyond it for nothing.
 static CHOSEN: AtomicUsize = AtomicUsize::new(usize::MAX);
 
+/// Where the ring's reader sees it.
+static RING: AtomicUsize = AtomicUsize::new(0);
+
+/// Learns where the ring's reader sees it.
+pub fn know_ring(read: &'static [AtomicU64]) {
+    RING.store(ptr::from_ref(&read[0]).expose_provenance(), Ordering::Relaxed);
+}
+
 /// Chooses what `name` says, but only in the first boot: the second tells what became of it.
 pub fn choose(name: &str, last_stop: LastStop) {
     if last_stop == LastStop::Unknown {
@@ -44,7 +52,7 @@ pub fn act(uptime_us: u64) {
     }
 }
 
-const FAULTS: [(&str, Fault); 11] = [
+const FAULTS: [(&str, Fault); 12] = [
     ("planted panic", || panic!("planted")),
     ("planted heap exhaustion", exhaust_heap),
     ("planted invalid opcode", || {
@@ -54,6 +62,7 @@ const FAULTS: [(&str, Fault); 11] = [
     ("planted page fault", || write(UNMAPPED)),
     ("planted use of address 0", || write(0)),
     ("planted change of code", || write(write as *const () as u64)),
+    ("planted write by the reader", || write(RING.load(Ordering::Relaxed) as u64)),
     ("planted execution of data", execute_data),
     ("planted stack overflow", || {
         black_box(recurse(black_box(1)));

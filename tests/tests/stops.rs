@@ -50,6 +50,11 @@ fn after_a_change_of_code() -> Result<()> {
 }
 
 #[test]
+fn after_a_write_through_the_rings_reading_end() -> Result<()> {
+    resets("planted write by the reader", Watchdog::Tco, "tco", "exception 14")
+}
+
+#[test]
 fn after_an_execution_of_data() -> Result<()> {
     resets("planted execution of data", Watchdog::Tco, "tco", "exception 14")
 }

@@ -55,14 +55,8 @@ impl Shape {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DoesNotFit;
 
-/// Makes both ends of a ring over `memory`, which must have [`Shape::words`] words.
-///
-/// # Errors
-/// [`DoesNotFit`] if the memory is too small or the shape has no entries.
-pub fn over(memory: &mut [AtomicU64], shape: Shape) -> Result<(Writer<'_>, Reader<'_>), DoesNotFit> {
-    let reader = Reader::new(memory, shape)?;
-    memory.iter().for_each(|word| word.store(0, Ordering::Relaxed));
-    Ok((Writer { memory, shape, next: 0 }, reader))
+fn check(memory: &[AtomicU64], shape: Shape) -> Result<(), DoesNotFit> {
+    if memory.len() < shape.words() || shape.entries == 0 { Err(DoesNotFit) } else { Ok(()) }
 }
 
 /// The writing end; there is one.
@@ -73,7 +67,17 @@ pub struct Writer<'a> {
     next: u64,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    /// The writing end over `memory`, at least [`Shape::words`] words that nobody else writes; it empties the ring.
+    ///
+    /// # Errors
+    /// [`DoesNotFit`] if the memory is too small or the shape has no entries.
+    pub fn new(memory: &'a [AtomicU64], shape: Shape) -> Result<Self, DoesNotFit> {
+        check(memory, shape)?;
+        memory.iter().for_each(|word| word.store(0, Ordering::Relaxed));
+        Ok(Self { memory, shape, next: 0 })
+    }
+
     /// Writes an entry over the oldest one. Never waits, never fails for want of a reader.
     ///
     /// # Errors
@@ -120,14 +124,13 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reading end over memory that somebody else writes, who need not be sound; at least [`Shape::words`] words.
+    /// A reading end over memory that somebody else writes, who need not be sound; at least [`Shape::words`] words. It is only
+    /// read, so it may be mapped for that alone.
     ///
     /// # Errors
     /// [`DoesNotFit`] if the memory is too small or the shape has no entries.
     pub fn new(memory: &'a [AtomicU64], shape: Shape) -> Result<Self, DoesNotFit> {
-        if memory.len() < shape.words() || shape.entries == 0 {
-            return Err(DoesNotFit);
-        }
+        check(memory, shape)?;
         Ok(Self { memory, shape, next: 0 })
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use noreturn_ring::{DoesNotFit, Read, Shape, over};
+use noreturn_ring::{DoesNotFit, Read, Reader, Shape, Writer};
 
 const SHAPE: Shape = Shape { entries: 4, entry_bytes_max: 20 };
 
@@ -11,10 +11,14 @@ fn memory(shape: Shape) -> Vec<AtomicU64> {
     (0..shape.words()).map(|_| AtomicU64::new(u64::MAX)).collect()
 }
 
+fn ends(memory: &[AtomicU64], shape: Shape) -> (Writer<'_>, Reader<'_>) {
+    (Writer::new(memory, shape).unwrap(), Reader::new(memory, shape).unwrap())
+}
+
 #[test]
 fn entries_come_out_as_they_went_in() {
-    let mut memory = memory(SHAPE);
-    let (mut writer, mut reader) = over(&mut memory, SHAPE).unwrap();
+    let memory = memory(SHAPE);
+    let (mut writer, mut reader) = ends(&memory, SHAPE);
     let mut buffer = [0; 32];
     assert_eq!(reader.read(&mut buffer), None);
     for length in [0, 1, 7, 8, 9, 20] {
@@ -28,8 +32,8 @@ fn entries_come_out_as_they_went_in() {
 
 #[test]
 fn a_slow_reader_learns_exactly_how_much_it_missed() {
-    let mut memory = memory(SHAPE);
-    let (mut writer, mut reader) = over(&mut memory, SHAPE).unwrap();
+    let memory = memory(SHAPE);
+    let (mut writer, mut reader) = ends(&memory, SHAPE);
     let mut buffer = [0; 20];
     (0..11_u8).for_each(|n| writer.write(&[n]).unwrap());
     assert_eq!(reader.read(&mut buffer), Some(Read::Overrun(7)));
@@ -44,10 +48,13 @@ fn a_slow_reader_learns_exactly_how_much_it_missed() {
 fn what_does_not_fit_is_refused() {
     let mut small = memory(SHAPE);
     small.pop();
-    assert_eq!(over(&mut small, SHAPE).unwrap_err(), DoesNotFit);
-    assert_eq!(over(&mut [], Shape { entries: 0, entry_bytes_max: 8 }).unwrap_err(), DoesNotFit);
-    let mut memory = memory(SHAPE);
-    let (mut writer, mut reader) = over(&mut memory, SHAPE).unwrap();
+    let nothing = Shape { entries: 0, entry_bytes_max: 8 };
+    for (memory, shape) in [(&small[..], SHAPE), (&[], nothing)] {
+        assert_eq!(Writer::new(memory, shape).unwrap_err(), DoesNotFit);
+        assert_eq!(Reader::new(memory, shape).unwrap_err(), DoesNotFit);
+    }
+    let memory = memory(SHAPE);
+    let (mut writer, mut reader) = ends(&memory, SHAPE);
     assert_eq!(writer.write(&[0; 21]), Err(DoesNotFit));
     assert_eq!(reader.read(&mut [0; 32]), None);
     writer.write(&[0; 20]).unwrap();
@@ -59,8 +66,8 @@ fn what_does_not_fit_is_refused() {
 fn racing_ends_never_tear_an_entry() {
     const ENTRIES: u64 = 200_000;
     let shape = Shape { entries: 8, entry_bytes_max: 64 };
-    let mut memory = memory(shape);
-    let (mut writer, mut reader) = over(&mut memory, shape).unwrap();
+    let memory = memory(shape);
+    let (mut writer, mut reader) = ends(&memory, shape);
     let finished = AtomicBool::new(false);
     let (mut read, mut lost) = (0_u64, 0);
     std::thread::scope(|scope| {

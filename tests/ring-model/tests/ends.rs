@@ -1,7 +1,7 @@
 //! A writer and a reader at once, in every order that the memory model allows.
 
 use loom::sync::atomic::AtomicU64;
-use noreturn_ring_model::ring::{Read, Shape, over};
+use noreturn_ring_model::ring::{Read, Reader, Shape, Writer};
 
 /// Two words an entry, so that one can be torn.
 const ENTRY_BYTES: usize = 16;
@@ -16,12 +16,14 @@ fn run(entries: usize, writes: u8, reads: usize) {
     loom::model(move || {
         let shape = Shape { entries, entry_bytes_max: ENTRY_BYTES };
         let memory: Vec<AtomicU64> = (0..shape.words()).map(|_| AtomicU64::new(0)).collect();
-        let (mut writer, mut reader) = over(Box::leak(memory.into_boxed_slice()), shape).expect("it fits");
+        let memory: &[AtomicU64] = Box::leak(memory.into_boxed_slice());
+        let mut writer = Writer::new(memory, shape).expect("it fits");
+        let mut reader = Reader::new(memory, shape).expect("it fits");
         let writing = loom::thread::spawn(move || {
             (0..writes).for_each(|number| writer.write(&entry(number)).expect("it fits"));
         });
         let mut next = 0;
-        let mut read = |reader: &mut noreturn_ring_model::ring::Reader<'_>| {
+        let mut read = |reader: &mut Reader<'_>| {
             let mut buffer = [0; ENTRY_BYTES];
             match reader.read(&mut buffer) {
                 Some(Read::Entry(length)) => {
