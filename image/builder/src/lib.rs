@@ -13,6 +13,7 @@ pub mod output;
 mod partition_table;
 pub mod record;
 pub mod size;
+pub mod write;
 
 pub use error::BuildError;
 pub use image::{Image, Parts};

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use noreturn_image::output::{self, Readers};
+use noreturn_image::write::{self, Consent};
 use noreturn_image::{Image, Parts, inspect, key_file, record};
 use noreturn_site::Summary;
 
@@ -38,6 +39,16 @@ enum Command {
         /// The file to make; an existing one is never overwritten
         path: PathBuf,
     },
+    /// Writes an image to a whole disk, and compares what it reads back. Everything on the disk is lost
+    Write {
+        /// The image
+        image: PathBuf,
+        /// The disk, such as /dev/sdX
+        device: PathBuf,
+        /// Does not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(clap::Args)]
@@ -65,6 +76,10 @@ fn main() -> ExitCode {
         Command::Check { site } => check(&site),
         Command::Inspect { image } => read(&image).and_then(inspect::describe).and_then(|text| print(&text)),
         Command::NewKey { path } => key_file::create(&path),
+        Command::Write { image, device, yes } => {
+            let consent = if yes { Consent::Given } else { Consent::Ask };
+            write::run(&image, &device, consent).and_then(|text| print(&text))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
