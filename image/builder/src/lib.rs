@@ -9,6 +9,7 @@ mod fat;
 pub mod image;
 pub mod inspect;
 pub mod key_file;
+pub mod new_site;
 pub mod output;
 mod partition_table;
 pub mod record;
