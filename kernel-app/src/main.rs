@@ -103,6 +103,8 @@ fn check_bystanders(bystanders: &Bystanders, dma_fence: DmaFence) -> Result<(), 
     }
 }
 
+// As `Outside::step`, a function of its own in the binary.
+#[inline(never)]
 fn start_outside(
     machine: &mut Machine,
     facts: &Facts,
