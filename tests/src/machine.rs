@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::card::Card;
+use crate::ports::{free_udp, loopback};
 use crate::process::{Process, wait_for, wait_for_text};
 
 const FIRMWARE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
@@ -28,6 +29,15 @@ pub enum OutsideWire {
     },
 }
 
+/// What is on the inside wire.
+#[derive(Clone, Copy, Debug)]
+pub enum InsideWire {
+    /// QEMU's user network: what the box asks of 10.1.0.1 goes to the host's 127.0.0.1.
+    Plant,
+    /// Nobody: what the box sends goes to this address, and nothing ever comes.
+    Silent(SocketAddr),
+}
+
 /// How to run a box.
 #[derive(Clone, Debug)]
 pub struct Machine<'a> {
@@ -41,6 +51,8 @@ pub struct Machine<'a> {
     pub inside: Card,
     /// Model of the outside card.
     pub outside: Card,
+    /// The inside wire.
+    pub inside_wire: InsideWire,
     /// The outside wire.
     pub wire: OutsideWire,
     /// What resets the box if it stalls.
@@ -118,6 +130,7 @@ impl<'a> Machine<'a> {
             processor: PROCESSOR,
             inside: Card::VirtioNet,
             outside: Card::E1000e,
+            inside_wire: InsideWire::Plant,
             wire,
             watchdog: Watchdog::I6300esb,
             remapping: Remapping::None,
@@ -159,7 +172,7 @@ impl<'a> Machine<'a> {
         qemu.arg("-drive")
             .arg(format!("if=none,id=stick,format=raw,readonly=on,file={}", self.image.display()));
         qemu.args(["-device", "usb-storage,drive=stick"]);
-        qemu.args(["-netdev", "user,id=inside,net=10.1.0.0/24,host=10.1.0.1"]);
+        qemu.args(["-netdev", &self.inside_netdev()?]);
         qemu.args(["-device", &format!("{},netdev=inside,addr=0x2", self.remapping.device(self.inside))]);
         qemu.args(["-netdev", &self.outside_netdev()]);
         qemu.args(["-device", &format!("{},netdev=outside,addr=0x3", self.remapping.device(self.outside))]);
@@ -172,19 +185,30 @@ impl<'a> Machine<'a> {
         Ok(Running { process, serial, monitor })
     }
 
+    fn inside_netdev(&self) -> Result<String> {
+        Ok(match self.inside_wire {
+            InsideWire::Plant => "user,id=inside,net=10.1.0.0/24,host=10.1.0.1".to_owned(),
+            InsideWire::Silent(wire) => datagrams("inside", loopback(free_udp()?), wire),
+        })
+    }
+
     fn outside_netdev(&self) -> String {
         match self.wire {
             OutsideWire::User => "user,id=outside,net=10.0.2.0/24,host=10.0.2.2".to_owned(),
-            OutsideWire::Frames { card, wire } => format!(
-                "dgram,id=outside,local.type=inet,local.host={},local.port={},\
-                 remote.type=inet,remote.host={},remote.port={}",
-                card.ip(),
-                card.port(),
-                wire.ip(),
-                wire.port()
-            ),
+            OutsideWire::Frames { card, wire } => datagrams("outside", card, wire),
         }
     }
+}
+
+/// A wire whose frames are UDP datagrams: QEMU takes those that come to `card`, and sends to `wire`.
+fn datagrams(id: &str, card: SocketAddr, wire: SocketAddr) -> String {
+    format!(
+        "dgram,id={id},local.type=inet,local.host={},local.port={},remote.type=inet,remote.host={},remote.port={}",
+        card.ip(),
+        card.port(),
+        wire.ip(),
+        wire.port()
+    )
 }
 
 impl Running {

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use noreturn_tests::card::Card;
 use noreturn_tests::counting::CountingDevice;
+use noreturn_tests::hostile;
 use noreturn_tests::ports::free_tcp;
 use noreturn_tests::process::wait_for;
 use noreturn_tests::random::Random;
@@ -20,37 +21,7 @@ const RECEIVE_REGISTERS: [(&str, u64); 7] = [
     ("GPRC", 0x4074),
 ];
 const OUTSIDE_SLOT: u32 = 3;
-/// What QEMU gives the second card, if it is not told otherwise.
-const OUTSIDE_MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x57];
 const FLOOD_FRAMES: usize = 20_000;
-
-fn ethernet(destination: [u8; 6], ethertype: u16, payload: &[u8]) -> Vec<u8> {
-    let mut frame = destination.to_vec();
-    frame.extend([2, 0, 0, 0, 0, 9]);
-    frame.extend(ethertype.to_be_bytes());
-    frame.extend(payload);
-    frame.resize(frame.len().max(60), 0);
-    frame
-}
-
-/// One frame of each kind that a card could be woken, stopped, asked or fooled by.
-fn hostile(random: &mut Random) -> Vec<u8> {
-    let noise: Vec<u8> = (0..random.below(1486)).map(|_| random.draw() as u8).collect();
-    let arp_request = [0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 9, 10, 0, 2, 2, 0, 0, 0, 0, 0, 0, 10, 0, 2, 15];
-    let mut echo_request = vec![0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0x62, 0xce, 10, 0, 2, 2, 10, 0, 2, 15];
-    echo_request.extend([8, 0, 0xf7, 0xff, 0, 0, 0, 0]);
-    let mut wake = vec![0xff; 6];
-    wake.extend(OUTSIDE_MAC.repeat(16));
-    match random.below(7) {
-        0 => ethernet([0xff; 6], 0x0806, &arp_request),
-        1 => ethernet(OUTSIDE_MAC, 0x0800, &echo_request),
-        2 => ethernet([1, 0x80, 0xc2, 0, 0, 1], 0x8808, &[0, 1, 0xff, 0xff]),
-        3 => ethernet([0xff; 6], 0x0842, &wake),
-        4 => ethernet(OUTSIDE_MAC, 0x0800, &noise),
-        5 => ethernet([0x33, 0x33, 0, 0, 0, 1], 0x86dd, &noise),
-        _ => ethernet([0xff; 6], random.draw() as u16, &noise),
-    }
-}
 
 fn receive_registers(world: &World) -> Result<Vec<(&'static str, u32)>> {
     RECEIVE_REGISTERS
@@ -62,7 +33,7 @@ fn receive_registers(world: &World) -> Result<Vec<(&'static str, u32)>> {
 fn flood(world: &mut World) -> Result<()> {
     let mut random = Random(7);
     for round in 0..FLOOD_FRAMES {
-        world.wire.throw(world.card, &hostile(&mut random))?;
+        world.wire.throw(world.card, &hostile::frame(&mut random))?;
         if round % 500 == 0 {
             world.machine.check_running()?;
             std::thread::sleep(std::time::Duration::from_millis(20));

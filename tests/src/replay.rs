@@ -1,0 +1,214 @@
+//! A box that runs the same twice: QEMU counts instructions for time, and every run goes on from one snapshot, which was taken after
+//! the boot, because the firmware's disk finishes when it likes.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use object::{Object, ObjectSymbol};
+
+use crate::gdb::Debugger;
+use crate::hostile::{self, OUTSIDE_MAC};
+use crate::machine::{InsideWire, Machine, OutsideWire, Running};
+use crate::network::diode_payload;
+use crate::ports::{free_udp, loopback};
+use crate::process::{PATIENCE, wait_for};
+use crate::random::Random;
+
+/// Memory of the box.
+const MEMORY_BYTES: u64 = 256 << 20;
+/// The loader puts kernels at multiples of this.
+const KERNEL_ALIGNMENT: u64 = 2 << 20;
+/// Where in an ELF file its header has what tells it from others: type, machine, version, entry point.
+const HEADER: std::ops::Range<usize> = 16..32;
+/// The instruction at which the box is stopped: every frame comes by there once.
+const STOP_AT: &str = "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion>>::push";
+/// Frames that are thrown while the box stands still, so that they are there when it goes on. QEMU offers a card that does not
+/// receive one frame after each stop, and keeps the others back.
+const FRAMES_PER_STOP: usize = 4;
+
+/// A box that has booted and sent its first frames.
+#[derive(Debug)]
+pub struct Snapshot<'a> {
+    image: &'a Path,
+    kernel: &'a Path,
+    folder: &'a Path,
+    receiver_port: u16,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Frames of the box, with the guest's time in microseconds.
+    pub frames: Vec<(u64, Vec<u8>)>,
+    /// Frames that were offered to its outside card.
+    pub arrived: usize,
+    /// The processor's registers.
+    pub registers: String,
+    /// Physical memory.
+    pub memory: Vec<u8>,
+}
+
+impl<'a> Snapshot<'a> {
+    /// Boots `image`, whose kernel is `kernel`, and keeps what has become of it in `folder`.
+    ///
+    /// # Errors
+    /// If it does not boot, or cannot be kept.
+    pub fn take(image: &'a Path, kernel: &'a Path, folder: &'a Path, receiver_port: u16) -> Result<Self> {
+        let snapshot = Self { image, kernel, folder, receiver_port };
+        let (wires, machine) = snapshot.start("boot", &[])?;
+        let mut frame = [0; 2048];
+        let mut frames = 0;
+        while frames < 3 {
+            let length = wires.outside.recv(&mut frame).context("waiting for frames of the box")?;
+            // Older firmware sends, too.
+            frames += usize::from(diode_payload(&frame[..length], receiver_port).is_ok());
+        }
+        machine.monitor_command("stop")?;
+        machine.monitor_command(&format!("migrate \"exec:cat > {}\"", snapshot.state().display()))?;
+        wait_for_migration(&machine)?;
+        Ok(snapshot)
+    }
+
+    /// Goes on from the snapshot until the box has sent `frames` more, with or without a flood of hostile frames.
+    ///
+    /// # Errors
+    /// If it does not come so far.
+    pub fn run(&self, name: &str, frames: usize, flood: bool) -> Result<Outcome> {
+        let incoming = format!("exec:cat {}", self.state().display());
+        let (wires, machine) = self.start(name, &["-S", "-incoming", &incoming])?;
+        wait_for_migration(&machine)?;
+        let stop_at = self.find_kernel(&machine)? + self.offset_of(STOP_AT)?;
+        let mut debugger = Debugger::connect(&self.file(name, "gdb"))?;
+        let mut random = Random(7);
+        for frame in 1..=frames {
+            if flood {
+                wires.flood(&mut random)?;
+            }
+            debugger.run_to(stop_at, frame < frames)?;
+        }
+        let memory = self.file(name, "memory");
+        machine.monitor_command(&format!("pmemsave 0 {MEMORY_BYTES} \"{}\"", memory.display()))?;
+        let registers = debugger.registers()?;
+        drop(machine);
+        let (own, others): (Vec<_>, Vec<_>) = read_capture(&self.file(name, "pcap"))?
+            .into_iter()
+            .partition(|(_, frame)| frame.get(6..12) == Some(&OUTSIDE_MAC[..]));
+        Ok(Outcome { frames: own, arrived: others.len(), registers, memory: std::fs::read(memory)? })
+    }
+
+    fn start(&self, name: &str, more: &[&str]) -> Result<(Wires, Running)> {
+        let wires = Wires::lay()?;
+        let frames = OutsideWire::Frames { card: wires.card, wire: wires.outside.local_addr()? };
+        let folder = self.file(name, "run");
+        std::fs::create_dir_all(&folder)?;
+        let machine = Machine::new(self.image, &folder, frames);
+        let machine = Machine { inside_wire: InsideWire::Silent(wires.inside.local_addr()?), ..machine };
+        let dump = format!("filter-dump,id=dump,netdev=outside,file={}", self.file(name, "pcap").display());
+        let debugger = format!("unix:{},server=on,wait=off", self.file(name, "gdb").display());
+        // A disk controller without bus mastering cannot be taken up again by QEMU.
+        let same = ["-M", "sata=off", "-icount", "shift=1,sleep=off", "-seed", "7"];
+        let clock = ["-rtc", "base=2026-03-04T05:06:07,clock=vm"];
+        let eyes = ["-object", &dump, "-gdb", &debugger];
+        let all: Vec<_> = [&same[..], &clock, &eyes, more].concat().iter().map(|&a| a.to_owned()).collect();
+        let running = machine.start_with(&all)?;
+        // Cards that QEMU takes up again would be announced on the wire, by QEMU and not by the box.
+        running.monitor_command("migrate_set_parameter announce-rounds 0")?;
+        Ok((wires, running))
+    }
+
+    /// Where the loader has put the kernel.
+    fn find_kernel(&self, machine: &Running) -> Result<u64> {
+        let header = std::fs::read(self.kernel)?;
+        let wanted = header.get(HEADER).context("the kernel is too short")?;
+        for address in (KERNEL_ALIGNMENT..MEMORY_BYTES).step_by(KERNEL_ALIGNMENT as usize) {
+            if read_memory(machine, address + HEADER.start as u64, wanted.len())? == wanted {
+                return Ok(address);
+            }
+        }
+        anyhow::bail!("no kernel lies in memory")
+    }
+
+    fn offset_of(&self, function: &str) -> Result<u64> {
+        let bytes = std::fs::read(self.kernel)?;
+        let file = object::File::parse(&*bytes)?;
+        let is_meant = |symbol: &object::Symbol<'_, '_>| {
+            symbol.name().is_ok_and(|name| format!("{:#}", rustc_demangle::demangle(name)) == function)
+        };
+        Ok(file.symbols().find(is_meant).with_context(|| format!("the kernel has no {function}"))?.address())
+    }
+
+    fn state(&self) -> PathBuf {
+        self.folder.join("state")
+    }
+
+    fn file(&self, name: &str, kind: &str) -> PathBuf {
+        self.folder.join(format!("{name}.{kind}"))
+    }
+
+    /// Frames of `outcome` that are what the box may send.
+    ///
+    /// # Errors
+    /// If there is another.
+    pub fn check_frames(&self, outcome: &Outcome) -> Result<()> {
+        for (_, frame) in &outcome.frames {
+            let checked = diode_payload(frame, self.receiver_port);
+            ensure!(checked.is_ok(), "the box has sent {checked:?}");
+        }
+        Ok(())
+    }
+}
+
+/// Both ends of nothing: what the box sends is taken, and what comes is ours.
+struct Wires {
+    inside: UdpSocket,
+    outside: UdpSocket,
+    card: SocketAddr,
+}
+
+impl Wires {
+    fn lay() -> Result<Self> {
+        let [inside, outside] = [UdpSocket::bind(loopback(0))?, UdpSocket::bind(loopback(0))?];
+        outside.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self { inside, outside, card: loopback(free_udp()?) })
+    }
+
+    fn flood(&self, random: &mut Random) -> Result<()> {
+        for _ in 0..FRAMES_PER_STOP {
+            self.outside.send_to(&hostile::frame(random), self.card)?;
+        }
+        Ok(())
+    }
+}
+
+fn wait_for_migration(machine: &Running) -> Result<()> {
+    wait_for("the snapshot", || {
+        let status = machine.monitor_command("info migrate")?;
+        ensure!(!status.contains("failed"), "{status}");
+        Ok(status.contains("completed").then_some(()))
+    })
+}
+
+/// Bytes of physical memory.
+fn read_memory(machine: &Running, address: u64, bytes: usize) -> Result<Vec<u8>> {
+    let answer = machine.monitor_command(&format!("xp /{bytes}xb {address:#x}"))?;
+    let words = answer
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .flat_map(|(_, words)| words.split_whitespace());
+    let byte = |word: &str| u8::from_str_radix(word.trim_start_matches("0x"), 16);
+    words.map(byte).collect::<Result<_, _>>().with_context(|| format!("unexpected answer of xp: {answer:?}"))
+}
+
+/// Time and bytes of every frame in a capture file (libpcap's format, in this machine's byte order).
+fn read_capture(path: &Path) -> Result<Vec<(u64, Vec<u8>)>> {
+    let bytes = std::fs::read(path)?;
+    let word = |at: usize| Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    let (mut frames, mut at) = (Vec::new(), 24);
+    while let (Some(seconds), Some(micros), Some(length)) = (word(at), word(at + 4), word(at + 8)) {
+        let frame = bytes.get(at + 16..at + 16 + length as usize).context("the capture is cut off")?;
+        frames.push((u64::from(seconds) * 1_000_000 + u64::from(micros), frame.to_vec()));
+        at += 16 + length as usize;
+    }
+    Ok(frames)
+}

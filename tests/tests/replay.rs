@@ -1,0 +1,59 @@
+//! The same box twice, once in a flood on its outside wire: every frame that it sends is the same and leaves at the same moment
+//! of its own time, and at the end its registers and its whole memory are the same.
+
+use anyhow::Result;
+use noreturn_tests::ports::free_udp;
+use noreturn_tests::replay::{Outcome, Snapshot};
+use noreturn_tests::repository::{kernel, planted_kernel};
+use noreturn_tests::site::{DIODE_NAME, Site, build_with, idle_device};
+use tempfile::TempDir;
+
+/// Frames of the box in each run: several seconds of its time.
+const FRAMES: usize = 120;
+/// What a flood must have brought to the card at least, or nothing was shown: a frame for each time that the box went on.
+const ARRIVED_MIN: usize = FRAMES;
+const PAGE_BYTES: usize = 4096;
+
+/// Two runs from one snapshot, the second in a flood; the box misbehaves if `fault` says so.
+fn quiet_and_flooded(fault: Option<&str>) -> Result<[Outcome; 2]> {
+    let folder = TempDir::new()?;
+    let receiver_port = free_udp()?;
+    let site = Site { receiver_port, modbus: idle_device() };
+    let kernel = if fault.is_some() { planted_kernel()? } else { kernel()? };
+    let text = site.text().replace(DIODE_NAME, fault.unwrap_or(DIODE_NAME));
+    let image = build_with(&kernel, &text, folder.path())?;
+    let snapshot = Snapshot::take(&image.path, &kernel, folder.path(), receiver_port)?;
+    let outcomes = [snapshot.run("quiet", FRAMES, false)?, snapshot.run("flooded", FRAMES, true)?];
+    outcomes.iter().try_for_each(|outcome| snapshot.check_frames(outcome))?;
+    assert_eq!(outcomes[0].arrived, 0, "the quiet wire was not quiet");
+    let arrived = outcomes[1].arrived;
+    assert!(arrived >= ARRIVED_MIN, "only {arrived} frames of the flood reached the card");
+    Ok(outcomes)
+}
+
+/// Addresses of the pages of memory that differ.
+fn changed_pages([quiet, flooded]: &[Outcome; 2]) -> Vec<usize> {
+    let pages = quiet.memory.chunks(PAGE_BYTES).zip(flooded.memory.chunks(PAGE_BYTES)).enumerate();
+    pages.filter(|(_, (quiet, flooded))| quiet != flooded).map(|(number, _)| number * PAGE_BYTES).collect()
+}
+
+#[test]
+fn a_flood_outside_changes_no_frame_no_moment_and_no_byte_of_memory() -> Result<()> {
+    let outcomes = quiet_and_flooded(None)?;
+    let [quiet, flooded] = &outcomes;
+    // The frame at which both were stopped has not left yet.
+    assert!(quiet.frames.len() + 1 >= FRAMES, "{} frames", quiet.frames.len());
+    assert_eq!(quiet.frames, flooded.frames);
+    assert_eq!(quiet.registers, flooded.registers);
+    assert_eq!(changed_pages(&outcomes), [0; 0]);
+    Ok(())
+}
+
+/// The same comparison finds a box that does receive.
+#[test]
+fn a_box_that_receives_is_caught() -> Result<()> {
+    let outcomes = quiet_and_flooded(Some("planted receive"))?;
+    assert_ne!(outcomes[0].frames, outcomes[1].frames);
+    assert_ne!(changed_pages(&outcomes), [0; 0]);
+    Ok(())
+}
