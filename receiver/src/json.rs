@@ -8,12 +8,16 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use noreturn_link::Arrival;
+use noreturn_wire::attestation::QUOTED_PCRS;
 use noreturn_wire::{Beacon, CardModel, Quality, Record, Value};
 use serde::{Serialize, Serializer};
 
+use crate::attestation::{Fault, Finding};
 use crate::item::{ImageCheck, Item, Origin, Source, Verdict};
 use crate::rfc3339;
 use objects::{FileJson, StreamJson};
+
+const ATTESTATION_ALARM: &str = "attestation-mismatch";
 
 /// One line of a JSON Lines file.
 #[derive(Serialize)]
@@ -55,6 +59,20 @@ enum Line<'a> {
         alarm: &'static str,
         #[serde(flatten)]
         verdict: VerdictJson,
+    },
+    Attestation {
+        #[serde(flatten)]
+        origin: OriginJson<'a>,
+        #[serde(flatten)]
+        finding: FindingJson,
+    },
+    #[serde(rename = "alarm")]
+    AttestationAlarm {
+        #[serde(flatten)]
+        origin: OriginJson<'a>,
+        alarm: &'static str,
+        #[serde(flatten)]
+        finding: FindingJson,
     },
     Beacon {
         #[serde(flatten)]
@@ -139,6 +157,33 @@ impl From<&Verdict> for VerdictJson {
     }
 }
 
+#[derive(Serialize)]
+struct FindingJson {
+    attestation_check: &'static str,
+    attestation_fault: Option<&'static str>,
+    attestation_key_sha256: Option<String>,
+    /// By the number of the register.
+    pcrs: BTreeMap<u8, String>,
+    wrong_pcrs: Vec<u8>,
+}
+
+impl From<&Finding> for FindingJson {
+    fn from(finding: &Finding) -> Self {
+        let fault = finding.check.fault();
+        let registers = finding.registers.iter().flatten();
+        Self {
+            attestation_check: finding.check.word(),
+            attestation_fault: fault.map(Fault::word),
+            attestation_key_sha256: finding.key.as_ref().map(hex),
+            pcrs: QUOTED_PCRS.into_iter().zip(registers.map(hex)).collect(),
+            wrong_pcrs: match fault {
+                Some(Fault::Registers(wrong)) => wrong.clone(),
+                _ => Vec::new(),
+            },
+        }
+    }
+}
+
 /// A beacon and the image check.
 #[derive(Serialize)]
 pub struct BeaconJson {
@@ -155,6 +200,7 @@ pub struct BeaconJson {
     last_stop: String,
     watchdog: &'static str,
     dma_fence: &'static str,
+    attestation: &'static str,
     counters: BTreeMap<&'static str, u64>,
 }
 
@@ -192,6 +238,7 @@ impl BeaconJson {
             last_stop: beacon.last_stop.to_string(),
             watchdog: beacon.watchdog.name(),
             dma_fence: beacon.dma_fence.name(),
+            attestation: beacon.attestation.name(),
             counters: beacon.counters.iter().collect(),
         }
     }
@@ -235,6 +282,14 @@ pub fn append_line(item: &Item, lines: &mut Vec<u8>) {
         Item::Alarm(origin, verdict) => {
             Line::Alarm { origin: (&**origin).into(), alarm: "image-mismatch", verdict: verdict.into() }
         }
+        Item::Attestation(origin, finding) => {
+            Line::Attestation { origin: (&**origin).into(), finding: finding.into() }
+        }
+        Item::AttestationAlarm(origin, finding) => Line::AttestationAlarm {
+            origin: (&**origin).into(),
+            alarm: ATTESTATION_ALARM,
+            finding: finding.into(),
+        },
         Item::Beacon(origin, check, beacon) => {
             Line::Beacon { origin: (&**origin).into(), state: BeaconJson::new(*check, beacon) }
         }
@@ -315,6 +370,22 @@ pub fn alarm_payload(origin: &Origin, verdict: &Verdict) -> Vec<u8> {
     let active = verdict.check == ImageCheck::Mismatch;
     let alarm = active.then_some("image-mismatch");
     to_vec(&Payload { active, alarm, boot: &origin.boot_text, verdict: verdict.into() })
+}
+
+/// The MQTT payload of a change of the attestation.
+#[must_use]
+pub fn attestation_payload(origin: &Origin, finding: &Finding) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Payload<'a> {
+        active: bool,
+        alarm: Option<&'static str>,
+        boot: &'a str,
+        #[serde(flatten)]
+        finding: FindingJson,
+    }
+    let active = finding.check.fault().is_some();
+    let alarm = active.then_some(ATTESTATION_ALARM);
+    to_vec(&Payload { active, alarm, boot: &origin.boot_text, finding: finding.into() })
 }
 
 /// Any value as JSON text.

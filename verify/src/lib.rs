@@ -9,6 +9,7 @@ mod elf;
 mod fat;
 mod gpt;
 mod medium;
+pub mod pcrs;
 mod report;
 mod rules;
 

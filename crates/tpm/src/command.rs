@@ -20,6 +20,8 @@ const PCR_READ: u32 = 0x17e;
 pub const HIERARCHY: u32 = 0x4000_000b;
 /// A session that is a password, here the empty one.
 const EMPTY_PASSWORD: [u8; 9] = [0x40, 0, 0, 9, 0, 0, 0, 0, 0];
+/// What stands before a SHA-256 that is a name.
+pub(crate) const NAME_SHA256: [u8; 2] = [0, 0x0b];
 const ALG_NULL: [u8; 2] = [0, 0x10];
 
 /// The public area of the key before its point: P-256, ECDSA with SHA-256, restricted to sign what the TPM itself has stated,
@@ -50,6 +52,16 @@ pub fn public_area(key: &Point) -> [u8; PUBLIC_AREA_BYTES] {
         rest = after;
     }
     area
+}
+
+/// What the SHA-256 of a key's qualified name is taken over: the hierarchy that it is of, and its name (part 1, section 16).
+#[must_use]
+pub fn qualified_name(fingerprint: &[u8; 32]) -> [u8; 38] {
+    let mut name = [0; 38];
+    name[..4].copy_from_slice(&HIERARCHY.to_be_bytes());
+    name[4..6].copy_from_slice(&NAME_SHA256);
+    name[6..].copy_from_slice(fingerprint);
+    name
 }
 
 /// [`QUOTED_PCRS`] in the bank of SHA-256, as `TPML_PCR_SELECTION`.

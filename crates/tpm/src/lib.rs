@@ -17,7 +17,7 @@ mod tis;
 mod transport;
 
 pub use attestor::{Attestor, COMMAND_US_MAX, QUOTE_US, RETRY_US};
-pub use command::public_area;
+pub use command::{public_area, qualified_name};
 pub use response::Key;
 pub use statement::Statement;
 pub use table::{Interface, find};

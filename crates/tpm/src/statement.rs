@@ -5,12 +5,11 @@
 use noreturn_wire::BootId;
 
 use crate::bytes::Reader;
-use crate::command::SELECTION;
+use crate::command::{NAME_SHA256, SELECTION};
 
 /// "\xffTCG": what no data from outside can start with that a restricted key would sign.
 const GENERATED: [u8; 4] = *b"\xffTCG";
 const QUOTE: [u8; 2] = [0x80, 0x18];
-const NAME_SHA256: [u8; 2] = [0, 0x0b];
 
 /// What a TPM states with its signature.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
