@@ -5,6 +5,7 @@ use core::fmt;
 use noreturn_acpi::AcpiError;
 use noreturn_image_format::{ConfigError, HandoverError};
 use noreturn_iommu::{DmarError, Faults, FenceError};
+use noreturn_nic::pci::Function;
 use noreturn_nic::{PciAddress, ReceivePath, StartError};
 use noreturn_wire::LastStop;
 
@@ -41,6 +42,8 @@ pub enum Fatal {
     Fence(FenceError),
     /// A card sits where no remapping unit holds it.
     Unfenced(PciAddress),
+    /// A device that is none of the cards keeps its access to memory, and there is no fence.
+    Stuck(Function),
     /// A device reached for memory that was not its own.
     DmaFault(Faults),
 }
@@ -63,7 +66,8 @@ impl Fatal {
             | Self::Tables(_)
             | Self::Dmar(_)
             | Self::Fence(_)
-            | Self::Unfenced(_) => LastStop::NotStarted,
+            | Self::Unfenced(_)
+            | Self::Stuck(_) => LastStop::NotStarted,
         }
     }
 }
@@ -130,6 +134,10 @@ impl fmt::Display for Fatal {
             Self::Unfenced(card) => {
                 write!(f, "DMA fence: no remapping unit holds card {card}; put it into another slot")
             }
+            Self::Stuck(function) => write!(
+                f,
+                "device {function} keeps its access to memory; switch it off in the firmware, or VT-d on"
+            ),
             Self::DmaFault(Faults { count, first: Some(fault) }) => {
                 write!(f, "DMA fence: {fault}; {count} accesses were stopped")
             }

@@ -28,8 +28,9 @@ mod stop;
 mod trace;
 
 use noreturn_image_format::Config;
+use noreturn_nic::bystanders::{self, Bystanders};
 use noreturn_nic::{InsideCard, LinkSight, OutsideCard};
-use noreturn_wire::BootId;
+use noreturn_wire::{BootId, DmaFence};
 
 use attest::Attest;
 use clock::Clock;
@@ -65,10 +66,12 @@ fn start(argc: i32, argv: *const *const u8) -> Result<Running, Fatal> {
     let trace = trace::take(handover.trace_address);
     let clock = Clock::start();
     let mut machine = Machine::new();
+    let cards = [config.outside.card, config.inside.card].map(machine::address);
+    let bystanders = bystanders::silence(&mut machine, &cards);
     let watchdog = noreturn_watchdog::start(&mut machine, Ports);
     let watched = watchdog.as_ref().map(|watchdog| (watchdog.model(), watchdog.has_reset()));
-    let cards = [config.outside.card, config.inside.card].map(machine::address);
     let dma_fence = fence::start(&mut machine, handover.acpi_root, cards)?;
+    check_bystanders(&bystanders, dma_fence)?;
     let facts = Facts::new(BootId(entropy::random()?), &handover, trace, watched, dma_fence);
     say!("diode {} \"{}\", boot {}", config.diode.id, config.diode.name, facts.boot);
     say!("image {}", handover.image_sha256);
@@ -87,6 +90,24 @@ fn start(argc: i32, argv: *const *const u8) -> Result<Running, Fatal> {
     Ok(Running { clock, watchdog, inside, outside })
 }
 
+/// Nothing but the cards may reach memory: by its own obedience, or else because of the fence.
+fn check_bystanders(bystanders: &Bystanders, dma_fence: DmaFence) -> Result<(), Fatal> {
+    let Bystanders { functions, were_active, stuck } = bystanders;
+    say!(
+        "{functions} other devices: no access to memory, no interrupts; the firmware had left {were_active} active"
+    );
+    match stuck {
+        None => Ok(()),
+        Some(stuck) if dma_fence == DmaFence::None => Err(Fatal::Stuck(*stuck)),
+        Some(stuck) => {
+            say!("{stuck} ignores that; the DMA fence holds it");
+            Ok(())
+        }
+    }
+}
+
+// As `Outside::step`, a function of its own in the binary.
+#[inline(never)]
 fn start_outside(
     machine: &mut Machine,
     facts: &Facts,

@@ -1,6 +1,8 @@
 //! Misbehaviour on purpose, for tests that show how the box stops. Compiled only with the feature `planted`, which no
 //! image for a plant has: a kernel of its own, `noreturn-kernel-planted`. What it does is the diode's name.
 
+pub mod absent;
+
 use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::arch::asm;

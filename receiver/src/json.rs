@@ -1,5 +1,6 @@
 //! JSON of items: lines for files, payloads for MQTT.
 
+mod attestation;
 mod objects;
 #[cfg(test)]
 mod tests;
@@ -8,16 +9,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use noreturn_link::Arrival;
-use noreturn_wire::attestation::QUOTED_PCRS;
 use noreturn_wire::{Beacon, CardModel, Quality, Record, Value};
 use serde::{Serialize, Serializer};
 
-use crate::attestation::{Fault, Finding};
 use crate::item::{ImageCheck, Item, Origin, Source, Verdict};
 use crate::rfc3339;
+use attestation::FindingJson;
+pub use attestation::attestation_payload;
 use objects::{FileJson, StreamJson};
-
-const ATTESTATION_ALARM: &str = "attestation-mismatch";
 
 /// One line of a JSON Lines file.
 #[derive(Serialize)]
@@ -157,33 +156,6 @@ impl From<&Verdict> for VerdictJson {
     }
 }
 
-#[derive(Serialize)]
-struct FindingJson {
-    attestation_check: &'static str,
-    attestation_fault: Option<&'static str>,
-    attestation_key_sha256: Option<String>,
-    /// By the number of the register.
-    pcrs: BTreeMap<u8, String>,
-    wrong_pcrs: Vec<u8>,
-}
-
-impl From<&Finding> for FindingJson {
-    fn from(finding: &Finding) -> Self {
-        let fault = finding.check.fault();
-        let registers = finding.registers.iter().flatten();
-        Self {
-            attestation_check: finding.check.word(),
-            attestation_fault: fault.map(Fault::word),
-            attestation_key_sha256: finding.key.as_ref().map(hex),
-            pcrs: QUOTED_PCRS.into_iter().zip(registers.map(hex)).collect(),
-            wrong_pcrs: match fault {
-                Some(Fault::Registers(wrong)) => wrong.clone(),
-                _ => Vec::new(),
-            },
-        }
-    }
-}
-
 /// A beacon and the image check.
 #[derive(Serialize)]
 pub struct BeaconJson {
@@ -287,7 +259,7 @@ pub fn append_line(item: &Item, lines: &mut Vec<u8>) {
         }
         Item::AttestationAlarm(origin, finding) => Line::AttestationAlarm {
             origin: (&**origin).into(),
-            alarm: ATTESTATION_ALARM,
+            alarm: attestation::ALARM,
             finding: finding.into(),
         },
         Item::Beacon(origin, check, beacon) => {
@@ -370,22 +342,6 @@ pub fn alarm_payload(origin: &Origin, verdict: &Verdict) -> Vec<u8> {
     let active = verdict.check == ImageCheck::Mismatch;
     let alarm = active.then_some("image-mismatch");
     to_vec(&Payload { active, alarm, boot: &origin.boot_text, verdict: verdict.into() })
-}
-
-/// The MQTT payload of a change of the attestation.
-#[must_use]
-pub fn attestation_payload(origin: &Origin, finding: &Finding) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Payload<'a> {
-        active: bool,
-        alarm: Option<&'static str>,
-        boot: &'a str,
-        #[serde(flatten)]
-        finding: FindingJson,
-    }
-    let active = finding.check.fault().is_some();
-    let alarm = active.then_some(ATTESTATION_ALARM);
-    to_vec(&Payload { active, alarm, boot: &origin.boot_text, finding: finding.into() })
 }
 
 /// Any value as JSON text.

@@ -11,6 +11,7 @@ mod fec;
 mod formats;
 mod frame;
 pub mod hunt;
+mod kernel;
 mod marks;
 mod medium;
 mod message;
@@ -45,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "fec", run: fec::fec, mutations: 8000 },
     Target { name: "frame", run: frame::frame, mutations: 200_000 },
     Target { name: "handover", run: formats::handover, mutations: 200_000 },
+    Target { name: "kernel", run: kernel::kernel_code, mutations: 2000 },
     Target { name: "manifest", run: formats::manifest, mutations: 100_000 },
     Target { name: "marks", run: marks::marks, mutations: 5000 },
     Target { name: "medium", run: medium::medium, mutations: 40 },

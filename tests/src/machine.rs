@@ -224,6 +224,19 @@ impl Running {
         Ok(u32::from_str_radix(word, 16)?)
     }
 
+    /// Reads 32 bits of the configuration space of `function` of the device in `slot` on `bus`, from outside the machine.
+    ///
+    /// # Errors
+    /// If the monitor does not answer as expected.
+    pub fn read_config(&self, (bus, slot, function): (u32, u32, u32), offset: u32) -> Result<u32> {
+        let place = 1 << 31 | bus << 16 | slot << 11 | function << 8 | offset;
+        self.monitor_command(&format!("o /w 0xcf8 {place:#x}"))?;
+        let answer = self.monitor_command("i /w 0xcfc")?;
+        let word = answer.trim().rsplit(' ').next().and_then(|word| word.strip_prefix("0x"));
+        let word = word.with_context(|| format!("unexpected answer of i: {answer:?}"))?;
+        Ok(u32::from_str_radix(word, 16)?)
+    }
+
     /// Plugs the outside cable in, or pulls it out.
     ///
     /// # Errors

@@ -53,6 +53,7 @@ targets!(
     fec,
     frame,
     handover,
+    kernel,
     manifest,
     marks,
     medium,

@@ -9,10 +9,14 @@ mod elf;
 mod fat;
 mod gpt;
 mod medium;
+#[cfg(feature = "model")]
+pub mod model;
 pub mod pcrs;
+mod program;
 mod report;
 mod rules;
 
+use noreturn_image_format::layout::KERNEL_PATH;
 use noreturn_image_format::{Config, Sha256Digest};
 
 pub use report::{Finding, Outcome, Report};
@@ -32,9 +36,17 @@ pub struct Expectations {
 #[must_use]
 pub fn judge(image: &[u8], expectations: &Expectations) -> Report {
     let medium = Medium::read(image);
-    let findings = rules::ALL
-        .iter()
-        .map(|rule| Finding { id: rule.id, title: rule.title, outcome: (rule.check)(&medium, expectations) })
-        .collect();
+    let of_medium = rules::ALL.iter().map(|rule| Finding {
+        id: rule.id,
+        title: rule.title,
+        outcome: (rule.check)(&medium, expectations),
+    });
+    let findings = of_medium.chain(rules::judge_kernel(medium.file(KERNEL_PATH))).collect();
     Report { image_bytes: image.len() as u64, image_sha256: medium.sha256, findings }
+}
+
+/// Judges a kernel, an ELF file, by the rules about its machine code: V020 and those after it.
+#[must_use]
+pub fn judge_kernel(kernel: &[u8]) -> Vec<Finding> {
+    rules::judge_kernel(Ok(kernel))
 }

@@ -39,7 +39,7 @@ fn json_is_for_programs() {
     assert_eq!(report["verdict"], "pass");
     assert_eq!(report["image_sha256"], Sha256Digest::of(image()).to_string());
     assert_eq!(report["rules"][0]["id"], "V001");
-    assert_eq!(report["rules"].as_array().map(Vec::len), Some(10));
+    assert_eq!(report["rules"].as_array().map(Vec::len), Some(15));
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::ops::Range;
 
 use noreturn_image_format::layout::{BLOCK_BYTES, PARTITION_FIRST_BLOCK};
 use noreturn_image_format::{Entry, Manifest, Sha256Digest};
-use noreturn_verify::{Expectations, Outcome, Report, judge};
+use noreturn_verify::model::{FUNCTION_BYTES, kernel, kernel_with, kernel_with_other};
+use noreturn_verify::{Expectations, Outcome, Report, judge, judge_kernel};
 
-use common::{config, find, image, kernel, run_tool, save};
+use common::{config, find, image, run_tool, save};
 
 fn judge_alone(image: &[u8]) -> Report {
     judge(image, &Expectations::default())
@@ -41,7 +42,8 @@ fn a_built_image_passes_every_rule() {
     let report = judge(image(), &expectations);
     assert!(report.findings.iter().all(|finding| matches!(finding.outcome, Outcome::Pass(_))), "{report}");
     let ids: Vec<_> = report.findings.iter().map(|finding| finding.id).collect();
-    assert_eq!(ids, (1..=10).map(|number| format!("V{number:03}")).collect::<Vec<_>>());
+    let expected = (1..=10).chain(20..=24).map(|number| format!("V{number:03}"));
+    assert_eq!(ids, expected.collect::<Vec<_>>());
 }
 
 #[test]
@@ -191,6 +193,67 @@ fn unsound_kernels_are_found() {
     assert_fails(&with_kernel(|kernel| kernel[64 + 36] = 1), "V007", "does not fit the file");
     assert_fails(&with_kernel(|kernel| kernel[39] = 0xff), "V007", "program header");
     assert_fails(&with_kernel(|kernel| kernel[56] = 200), "V007", "program header");
+}
+
+/// What a rule says of a kernel.
+#[track_caller]
+fn assert_kernel_fails(kernel: &[u8], id: &str, message: &str) {
+    let findings = judge_kernel(kernel);
+    let finding = findings.iter().find(|finding| finding.id == id).expect("the rule exists");
+    assert!(matches!(&finding.outcome, Outcome::Fail(why) if why.contains(message)), "{finding:?}");
+}
+
+#[test]
+fn kernels_that_could_do_what_they_must_not_are_found() {
+    assert!(judge_kernel(&kernel()).iter().all(|finding| matches!(finding.outcome, Outcome::Pass(_))));
+    assert_kernel_fails(
+        &kernel_with("embedded_sdmmc::open", b"\xc3"),
+        "V020",
+        "embedded_sdmmc::open is of a crate",
+    );
+    assert_kernel_fails(&kernel_with("noreturn_kernel::nvme::start", b"\xc3"), "V020", "nvme: ");
+    let calls = |place: u8| [0xe8, place * FUNCTION_BYTES as u8 - 5, 0, 0, 0, 0xc3];
+    let step = "<noreturn_kernel::outside::Outside>::step";
+    let receives =
+        "step -> <noreturn_nic::e1000e::receive::Receiver<noreturn_nic::memory::MmioRegion>>::empty";
+    assert_kernel_fails(&kernel_with_other(1, step, &calls(2)), "V021", receives);
+    assert_kernel_fails(&kernel_with_other(1, step, &calls(3)), "V021", "step -> <smoltcp::iface");
+    // lea rax, [rip + 1ah]: the address of the receiver is taken, and may be called later.
+    let takes = b"\x48\x8d\x05\x19\0\0\0\xff\xd0\xc3";
+    assert_kernel_fails(&kernel_with_other(1, step, takes), "V021", receives);
+    assert_kernel_fails(
+        &kernel_with_other(1, "something", b"\xc3"),
+        "V021",
+        "there is no ::outside::Outside>::step",
+    );
+    assert_kernel_fails(
+        &kernel_with_other(1, "something", b"\xc3"),
+        "V022",
+        "there is no ::outside::Outside>::step",
+    );
+    let push = "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion>>::push";
+    assert_kernel_fails(&kernel_with_other(2, push, b"\x89\x87\x18\x28\0\0\xc3"), "V022", "[rdi+2818h]");
+    assert_kernel_fails(&kernel_with_other(2, push, b"\xb9\x00\xc0\0\0\xc3"), "V022", "mov ecx,0C000h");
+    assert_kernel_fails(
+        &kernel_with("noreturn_kernel::x", b"\xe4\x60\xc3"),
+        "V023",
+        "keyboard: noreturn_kernel::x",
+    );
+    let disk = b"\x66\xba\xf7\x01\xec\xc3";
+    assert_kernel_fails(&kernel_with("noreturn_kernel::x", disk), "V023", "disk: noreturn_kernel::x");
+    assert_kernel_fails(&kernel_with("noreturn_kernel::x", b"\x0f\x6e\xc0\xc3"), "V024", "movd mm0,eax");
+    assert_kernel_fails(&kernel_with("noreturn_kernel::x", b"\xd8\xc1\xc3"), "V024", "fadd st");
+}
+
+#[test]
+fn a_kernel_that_hides_its_functions_is_found() {
+    let mut stripped = kernel();
+    let sections = u64::from_le_bytes(stripped[40..48].try_into().unwrap()) as usize;
+    stripped[sections + 2 * 64 + 4] = 0; // the symbols are no symbols
+    for id in ["V020", "V021", "V022", "V023", "V024"] {
+        assert_kernel_fails(&stripped, id, "it has no symbols");
+        assert_kernel_fails(b"", id, "it is no ELF file");
+    }
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub enum FenceError {
         /// What it should have done.
         what: &'static str,
     },
-    /// A unit does not invalidate its caches when it is told to by register: version 6 or later.
+    /// A unit does not invalidate its caches, neither by queue nor, if it has none, by register.
     InvalidationIgnored {
         /// Physical address of its registers.
         unit: u64,
@@ -76,7 +76,7 @@ impl fmt::Display for FenceError {
             Self::InvalidationIgnored { unit } => {
                 write!(
                     f,
-                    "the remapping unit at {unit:#x} takes no invalidation by register; switch VT-d off"
+                    "the remapping unit at {unit:#x} does not forget what it has read of its tables; switch VT-d off"
                 )
             }
             Self::Off { unit } => write!(f, "the remapping unit at {unit:#x} no longer translates"),

@@ -7,7 +7,7 @@
 //! ever taken back. [`Fence::look`] counts what was stopped.
 //!
 //! Sources: Intel Virtualization Technology for Directed I/O, revision 4.1 (legacy mode, second-stage
-//! tables, register-based invalidation); ACPI 6.5, section 5.2 (`noreturn-acpi` reads the tables). Memory regions that the firmware reserves for
+//! tables, invalidation by queue, or by register on units that have none); ACPI 6.5, section 5.2 (`noreturn-acpi` reads the tables). Memory regions that the firmware reserves for
 //! its own devices (RMRR: USB keyboards, display) are fenced like everything else: no such device has a
 //! driver here. Interrupts are not remapped, because none is used.
 #![no_std]
@@ -19,6 +19,7 @@ mod dmar;
 mod error;
 mod fence;
 mod host;
+mod queue;
 mod registers;
 mod tables;
 mod unit;

@@ -20,6 +20,7 @@ pub(crate) const FAULT_CONTROL: usize = 0x38;
 pub(crate) const PROTECTED_MEMORY: usize = 0x64;
 pub(crate) const QUEUE_HEAD: usize = 0x80;
 pub(crate) const QUEUE_TAIL: usize = 0x88;
+pub(crate) const QUEUE_ADDRESS: usize = 0x90;
 /// Behind the address register of the same name, whose place a capability tells.
 pub(crate) const IOTLB_COMMAND: usize = 8;
 
@@ -43,6 +44,8 @@ pub(crate) const IOTLB_DRAIN: u32 = 1 << 17 | 1 << 16;
 pub(crate) const IOTLB_DONE: u32 = 3 << 25;
 
 pub(crate) const FAULT_OVERFLOW: u32 = 1 << 0;
+/// An entry of the queue, or what it asked for, was wrong.
+pub(crate) const FAULT_QUEUE: u32 = 1 << 6 | 1 << 5 | 1 << 4;
 pub(crate) const FAULT_INTERRUPT_MASK: u32 = 1 << 31;
 pub(crate) const PROTECTED_MEMORY_ON: u32 = 1 << 31;
 pub(crate) const PROTECTED_MEMORY_STATUS: u32 = 1 << 0;

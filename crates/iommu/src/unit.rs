@@ -6,6 +6,7 @@ use crate::dmar::RemappingUnit;
 use crate::error::FenceError;
 use crate::fence::{Fault, Faults, Grant};
 use crate::host::Host;
+use crate::queue::Queue;
 use crate::registers::*;
 use crate::tables::{Shape, Tables};
 
@@ -21,6 +22,8 @@ pub(crate) struct Unit<R> {
     capabilities: Capabilities,
     registers: R,
     tables: Tables,
+    /// How it is told to forget, if not by register.
+    queue: Option<Queue>,
 }
 
 impl<R: Registers> Unit<R> {
@@ -33,7 +36,10 @@ impl<R: Registers> Unit<R> {
     ) -> Result<Self, FenceError> {
         let mut unit = Self::open(host, unit)?;
         unit.registers.write32(FAULT_CONTROL, FAULT_INTERRUPT_MASK);
-        unit.stop_queue(host)?;
+        if unit.capabilities.has_queued_invalidation() {
+            unit.stop_queue(host)?;
+            unit.start_queue(host)?;
+        }
         unit.flush_writes(host)?;
         write64(&mut unit.registers, ROOT_TABLE, unit.tables.physical());
         unit.command(host, ROOT_TABLE_SET, 0, "take its root table")?;
@@ -60,7 +66,7 @@ impl<R: Registers> Unit<R> {
         };
         let registers = host.map_registers(physical, capabilities.registers_bytes()).ok_or(not_mapped)?;
         let tables = Tables::allocate(host, shape)?;
-        Ok(Self { physical, segment: unit.segment, capabilities, registers, tables })
+        Ok(Self { physical, segment: unit.segment, capabilities, registers, tables, queue: None })
     }
 
     /// Lets a card reach memory, if the unit is responsible for its segment.
@@ -119,16 +125,21 @@ impl<R: Registers> Unit<R> {
         Some(fault)
     }
 
-    /// Leaves the queue of commands in memory that firmware may have been using: ours go by register.
+    /// Leaves the queue of commands in memory that firmware may have been using.
     fn stop_queue<H: Host<Registers = R>>(&mut self, host: &mut H) -> Result<(), FenceError> {
-        let used = self.capabilities.has_queued_invalidation();
-        if !used || self.registers.read32(GLOBAL_STATUS) & QUEUED_INVALIDATION == 0 {
+        if self.registers.read32(GLOBAL_STATUS) & QUEUED_INVALIDATION == 0 {
             return Ok(());
         }
         self.wait(host, "finish the firmware's invalidations", |registers| {
             read64(registers, QUEUE_HEAD) == read64(registers, QUEUE_TAIL)
         })?;
         self.command(host, 0, QUEUED_INVALIDATION, "stop its invalidation queue")
+    }
+
+    fn start_queue<H: Host<Registers = R>>(&mut self, host: &mut H) -> Result<(), FenceError> {
+        self.queue = Some(Queue::start(host, &mut self.registers)?);
+        self.registers.write32(FAULT_STATUS, FAULT_QUEUE);
+        self.command(host, QUEUED_INVALIDATION, 0, "start its invalidation queue")
     }
 
     fn flush_writes<H: Host<Registers = R>>(&mut self, host: &mut H) -> Result<(), FenceError> {
@@ -144,6 +155,15 @@ impl<R: Registers> Unit<R> {
 
     /// Has the unit forget what it has read of its tables, and wait for accesses that are under way.
     fn invalidate<H: Host<Registers = R>>(&mut self, host: &mut H) -> Result<(), FenceError> {
+        let Some(queue) = &mut self.queue else { return self.invalidate_by_register(host) };
+        queue.invalidate(host, &mut self.registers);
+        wait(host, self.physical, "work off its invalidation queue", || {
+            queue.is_done() || self.registers.read32(FAULT_STATUS) & FAULT_QUEUE != 0
+        })?;
+        if queue.is_done() { Ok(()) } else { Err(FenceError::InvalidationIgnored { unit: self.physical }) }
+    }
+
+    fn invalidate_by_register<H: Host<Registers = R>>(&mut self, host: &mut H) -> Result<(), FenceError> {
         let upper = CONTEXT_COMMAND + 4;
         self.registers.write32(CONTEXT_COMMAND, 0);
         self.registers.write32(upper, CONTEXT_INVALIDATE | CONTEXT_GLOBAL);
@@ -194,12 +214,22 @@ impl<R: Registers> Unit<R> {
         what: &'static str,
         done: impl Fn(&R) -> bool,
     ) -> Result<(), FenceError> {
-        let start = host.now_us();
-        while !done(&self.registers) {
-            if host.now_us().saturating_sub(start) > TIMEOUT_US {
-                return Err(FenceError::Timeout { unit: self.physical, what });
-            }
-        }
-        Ok(())
+        wait(host, self.physical, what, || done(&self.registers))
     }
+}
+
+/// Waits until a unit has done something.
+fn wait<H: Host>(
+    host: &mut H,
+    unit: u64,
+    what: &'static str,
+    done: impl Fn() -> bool,
+) -> Result<(), FenceError> {
+    let start = host.now_us();
+    while !done() {
+        if host.now_us().saturating_sub(start) > TIMEOUT_US {
+            return Err(FenceError::Timeout { unit, what });
+        }
+    }
+    Ok(())
 }

@@ -47,6 +47,7 @@ fn kinds() -> impl Iterator<Item = Kind> {
                 write_only: flag,
                 write_buffer: !flag,
                 firmware_left_on: flag,
+                queue: flag == (address_bits == 39),
                 ..PLAIN
             })
         },
@@ -141,11 +142,13 @@ proptest! {
 
 #[test]
 fn a_translation_that_firmware_left_on_is_never_off() {
-    let (machine, _) = start(Kind { firmware_left_on: true, ..PLAIN });
-    let commands = machine.with(|state| state.commands.clone());
-    assert!(commands.iter().all(|command| command >> 31 == 1), "{commands:x?}");
-    assert!(machine.remaps_interrupts(), "not ours to change");
-    assert!(!machine.protects_memory(), "or the cards would not get through");
+    for queue in [true, false] {
+        let (machine, _) = start(Kind { firmware_left_on: true, queue, ..PLAIN });
+        let commands = machine.with(|state| state.commands.clone());
+        assert!(commands.iter().all(|command| command >> 31 == 1), "{commands:x?}");
+        assert!(machine.remaps_interrupts(), "not ours to change");
+        assert!(!machine.protects_memory(), "or the cards would not get through");
+    }
 }
 
 #[test]
@@ -180,16 +183,22 @@ fn units_that_do_not_work_are_told() {
     let unit = UNIT;
     assert_eq!(start_error(Kind { absent: true, ..PLAIN }), FenceError::NoUnit { unit });
     assert_eq!(start_error(Kind { widths: 0b1001, ..PLAIN }), FenceError::NoTableWidth { unit });
-    assert_eq!(
-        start_error(Kind { ignores_invalidation: true, ..PLAIN }),
-        FenceError::InvalidationIgnored { unit }
-    );
-    for (register, what) in [(0x2c, "invalidate its context cache"), (0x110c, "invalidate its IOTLB")] {
-        let hangs = Kind { hangs_at: Some(register), ..PLAIN };
+    for queue in [true, false] {
+        let ignores = Kind { ignores_invalidation: true, queue, ..PLAIN };
+        assert_eq!(start_error(ignores), FenceError::InvalidationIgnored { unit });
+    }
+    for (register, queue, what) in [
+        (0x2c, false, "invalidate its context cache"),
+        (0x110c, false, "invalidate its IOTLB"),
+        (0x88, true, "work off its invalidation queue"),
+    ] {
+        let hangs = Kind { hangs_at: Some(register), queue, ..PLAIN };
         assert_eq!(start_error(hangs), FenceError::Timeout { unit, what });
     }
-    let hangs = Kind { hangs_at: Some(0x18), write_buffer: false, ..PLAIN };
-    assert_eq!(start_error(hangs), FenceError::Timeout { unit, what: "take its root table" });
+    for (queue, what) in [(false, "take its root table"), (true, "start its invalidation queue")] {
+        let hangs = Kind { hangs_at: Some(0x18), write_buffer: false, queue, ..PLAIN };
+        assert_eq!(start_error(hangs), FenceError::Timeout { unit, what });
+    }
 }
 
 #[test]
@@ -204,12 +213,22 @@ fn what_cannot_be_given_is_refused() {
     let mut cards = (0..).map(|device| PciAddress { bus: 1, device, function: 0 });
     let refused = cards.find_map(|card| fence.grant(&mut machine, first_page(card)).err());
     assert_eq!((refused, cards.next().map(|card| card.device)), (Some(FenceError::TooManyCards), Some(16)));
-    for pages in 0..5 {
+    for pages in 0..7 {
         let mut machine = Machine::new(PLAIN);
         machine.with(|state| state.memory.pages_left = pages);
         let outcome = Fence::start(&mut machine, &dmar(0))
             .and_then(|mut fence| fence.grant(&mut machine, first_page(OUTSIDE)));
         assert_eq!(outcome, Err(FenceError::NoMemory), "with {pages} pages");
+    }
+}
+
+#[test]
+fn a_queue_goes_round() {
+    let (mut machine, mut fence) = start(PLAIN);
+    for page in 1..200 {
+        let grant = Grant { physical: page * PAGE, ..first_page(OUTSIDE) };
+        fence.grant(&mut machine, grant).expect("memory");
+        assert_eq!(rights(&machine, OUTSIDE, page * PAGE), (true, true), "page {page}");
     }
 }
 

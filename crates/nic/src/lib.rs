@@ -12,6 +12,7 @@
 #![deny(unsafe_code)]
 
 mod buffers;
+pub mod bystanders;
 pub mod e1000e;
 mod error;
 pub mod ethernet;

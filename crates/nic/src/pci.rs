@@ -44,6 +44,15 @@ const COMMAND_INTX_DISABLE: u32 = 1 << 10;
 const STATUS_CAPABILITIES: u32 = 1 << (16 + 4);
 
 const CLASS_NETWORK: u8 = 0x02;
+const CLASS_BRIDGE: u8 = 0x06;
+const HEADER_TYPE_MASK: u32 = 0x7f << 16;
+const HEADER_TYPE_BRIDGE: u32 = 1 << 16;
+/// Of a bridge: primary, secondary and subordinate bus.
+const BRIDGE_BUSES: u8 = 0x18;
+
+/// Message signalled interrupts (6.8.1.3), and the same with a table (6.8.2.3): the identifier of the capability, and what enables
+/// it in its first 32 bits.
+const MESSAGE_INTERRUPTS: [(u8, u32); 2] = [(0x05, 1 << 16), (0x11, 1 << 31)];
 /// More capabilities than fit into the configuration space: a list this long has a loop.
 const CAPABILITIES_MAX: usize = 48;
 
@@ -80,6 +89,52 @@ impl Function {
     #[must_use]
     pub fn is_network(&self) -> bool {
         self.class == CLASS_NETWORK
+    }
+
+    /// Whether it says it is a bridge of any kind, which includes what only joins the chipset's own buses.
+    pub(crate) fn is_bridge(&self) -> bool {
+        self.class == CLASS_BRIDGE
+    }
+
+    /// Whether it has a bus behind it.
+    pub(crate) fn has_bridge_header<C: ConfigSpace>(&self, config: &C) -> bool {
+        config.read(self.address, HEADER_TYPE) & HEADER_TYPE_MASK == HEADER_TYPE_BRIDGE
+    }
+
+    /// Whether `other` lies behind it.
+    pub(crate) fn leads_to<C: ConfigSpace>(&self, config: &C, other: PciAddress) -> bool {
+        let [_, secondary, subordinate, _] = config.read(self.address, BRIDGE_BUSES).to_le_bytes();
+        self.has_bridge_header(config) && secondary > 0 && (secondary..=subordinate).contains(&other.bus)
+    }
+
+    /// Whether it can reach memory by itself, or interrupt by writing to it.
+    pub(crate) fn is_active<C: ConfigSpace>(&self, config: &C) -> bool {
+        let is_master = config.read(self.address, COMMAND_AND_STATUS) & COMMAND_BUS_MASTER != 0;
+        is_master
+            || MESSAGE_INTERRUPTS.into_iter().any(|(kind, enable)| {
+                self.capability(config, kind).is_some_and(|at| config.read(self.address, at) & enable != 0)
+            })
+    }
+
+    /// Where its capability of a kind starts; there is one of these at most.
+    fn capability<C: ConfigSpace>(&self, config: &C, kind: u8) -> Option<u8> {
+        self.capabilities(config).find(|capability| capability.id == kind).map(|capability| capability.offset)
+    }
+
+    /// Takes all its interrupts.
+    pub(crate) fn stop_interrupts<C: ConfigSpace>(&self, config: &mut C) {
+        self.change_command(config, 0, COMMAND_INTX_DISABLE);
+        for (kind, enable) in MESSAGE_INTERRUPTS {
+            if let Some(at) = self.capability(config, kind) {
+                let header = config.read(self.address, at);
+                config.write(self.address, at, header & !enable);
+            }
+        }
+    }
+
+    /// Keeps it from reaching memory by itself; from then on a bridge lets nothing behind it through.
+    pub(crate) fn deny_bus_mastering<C: ConfigSpace>(&self, config: &mut C) {
+        self.change_command(config, COMMAND_BUS_MASTER, 0);
     }
 
     /// Stops all DMA and interrupts of the function and lets its registers be reached.
@@ -222,15 +277,19 @@ impl fmt::Display for BarError {
 
 /// Every function that answers, in the order of their addresses.
 pub fn scan<C: ConfigSpace>(config: &C) -> impl Iterator<Item = Function> + '_ {
-    let devices = (0..=u8::MAX).flat_map(|bus| (0..32).map(move |device| (bus, device)));
-    devices.flat_map(move |(bus, device)| {
+    places().flat_map(move |(bus, device)| {
         (0..functions_at(config, bus, device))
             .filter_map(move |function| Function::at(config, PciAddress { bus, device, function }))
     })
 }
 
+/// Every bus and device that there can be.
+pub(crate) fn places() -> impl Iterator<Item = (u8, u8)> {
+    (0..=u8::MAX).flat_map(|bus| (0..32).map(move |device| (bus, device)))
+}
+
 /// How many functions of a device are worth asking for: none, one, or eight.
-fn functions_at<C: ConfigSpace>(config: &C, bus: u8, device: u8) -> u8 {
+pub(crate) fn functions_at<C: ConfigSpace>(config: &C, bus: u8, device: u8) -> u8 {
     const MULTIFUNCTION: u32 = 1 << 23;
     let first = PciAddress { bus, device, function: 0 };
     match Function::at(config, first) {

@@ -9,10 +9,12 @@ mod fat;
 pub mod image;
 pub mod inspect;
 pub mod key_file;
+pub mod new_site;
 pub mod output;
 mod partition_table;
 pub mod record;
 pub mod size;
+pub mod write;
 
 pub use error::BuildError;
 pub use image::{Image, Parts};

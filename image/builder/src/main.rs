@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use noreturn_image::output::{self, Readers};
-use noreturn_image::{Image, Parts, inspect, key_file, record};
+use noreturn_image::write::{self, Consent};
+use noreturn_image::{Image, Parts, inspect, key_file, new_site, record};
 use noreturn_site::Summary;
 
 /// Builds and inspects the diode's bootable medium. The same inputs always give the same bytes.
@@ -38,6 +39,21 @@ enum Command {
         /// The file to make; an existing one is never overwritten
         path: PathBuf,
     },
+    /// Starts a site file and its key by asking; an existing file is never overwritten
+    NewSite {
+        /// The site file to make
+        path: PathBuf,
+    },
+    /// Writes an image to a whole disk, and compares what it reads back. Everything on the disk is lost
+    Write {
+        /// The image
+        image: PathBuf,
+        /// The disk, such as /dev/sdX
+        device: PathBuf,
+        /// Does not ask
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(clap::Args)]
@@ -65,6 +81,11 @@ fn main() -> ExitCode {
         Command::Check { site } => check(&site),
         Command::Inspect { image } => read(&image).and_then(inspect::describe).and_then(|text| print(&text)),
         Command::NewKey { path } => key_file::create(&path),
+        Command::NewSite { path } => new_site(&path),
+        Command::Write { image, device, yes } => {
+            let consent = if yes { Consent::Given } else { Consent::Ask };
+            write::run(&image, &device, consent).and_then(|text| print(&text))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -88,6 +109,20 @@ fn build(arguments: &Build) -> anyhow::Result<()> {
 
 fn check(site: &Path) -> anyhow::Result<()> {
     print(&Summary(&noreturn_site::load(site)?).to_string())
+}
+
+/// Asks on standard error, so that answers may come from a file.
+fn new_site(path: &Path) -> anyhow::Result<()> {
+    new_site::run(path, &mut io::stdin().lock(), &mut io::stderr())?;
+    let key_file = path.with_file_name(new_site::KEY_FILE);
+    if !key_file.exists() {
+        key_file::create(&key_file)?;
+    }
+    let (site, key) = (path.display(), key_file.display());
+    print(&format!(
+        "{site}: the site; add devices and values to it (docs/site.md), then: diode-image check {site}\n\
+         {key}: the diode's key, which the receiver needs, too; keep it secret\n"
+    ))
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {

@@ -1,9 +1,10 @@
 //! The command line of `diode-image`.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use noreturn_image_format::Sha256Digest;
 
@@ -109,6 +110,86 @@ fn new_keys_differ_and_are_never_overwritten() {
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(run(folder.path(), &["new-key", "a.key"]).status.code(), Some(1));
     assert_eq!(noreturn_site::read_key(&path).unwrap(), key);
+}
+
+/// Answers questions; what was said to them on standard error.
+fn answer(folder: &Path, answers: &str) -> (Output, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_diode-image"));
+    command.args(["new-site", "new.toml"]).current_dir(folder);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("diode-image runs");
+    // It may end before it has read everything.
+    let _ = child.stdin.take().expect("a pipe").write_all(answers.as_bytes());
+    let output = child.wait_with_output().expect("it ends");
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output, told)
+}
+
+#[test]
+fn a_new_site_of_usual_answers_can_be_built() {
+    let folder = site();
+    fs::remove_file(folder.path().join("diode.key")).unwrap();
+    let (output, _) = answer(folder.path(), &"\n".repeat(15));
+    assert!(output.status.success(), "{output:?}");
+    let mut build = BUILD;
+    build[2] = "new.toml";
+    let built = run(folder.path(), &build);
+    assert!(built.status.success(), "{built:?}");
+    let again = answer(folder.path(), &"\n".repeat(15));
+    assert!(again.1.contains("new.toml: exists, and nothing is ever overwritten"), "{}", again.1);
+}
+
+#[test]
+fn wrong_answers_are_asked_for_again() {
+    let folder = site();
+    let key = fs::read(folder.path().join("diode.key")).unwrap();
+    let wrong_then_right = [
+        ("", "north \"1\""),
+        ("many", "12"),
+        ("0:2", "00:02.0"),
+        ("192.168.7.9/33", "192.168.7.9/24"),
+        ("10.9.9.9", "192.168.7.1"),
+        ("00:02.0", "01:00.0"),
+        ("", "10.0.0.9:4100"),
+        ("1.2.3.4", "192.0.2.1:4100"),
+        ("ff:ff:ff:ff:ff:ff", "52:55:0a:00:02:02"),
+        ("", "plc-9"),
+        ("172.16.1.2", "172.16.1.2:502"),
+        ("300", "3"),
+        ("", "tank/level"),
+        ("70000", "7"),
+        ("u17", "f32"),
+    ];
+    let answers: Vec<&str> = wrong_then_right
+        .iter()
+        .flat_map(|(wrong, right)| [*wrong, *right])
+        .filter(|a| !a.is_empty())
+        .collect();
+    let (output, told) = answer(folder.path(), &answers.join("\n"));
+    assert!(output.status.success(), "{told}");
+    // An objection follows its question on the same line: answers are not shown.
+    assert_eq!(
+        told.matches("]:   ").count(),
+        wrong_then_right.iter().filter(|(wrong, _)| !wrong.is_empty()).count(),
+        "{told}"
+    );
+    assert!(told.contains("\"u17\" is not one of"), "{told}");
+    let summary = run(folder.path(), &["check", "new.toml"]);
+    let text = String::from_utf8_lossy(&summary.stdout).into_owned();
+    for expected in ["north \"1\"", "192.168.7.9/24", "172.16.1.2:502", "192.0.2.1:4100", "plc-9/tank/level"]
+    {
+        assert!(text.contains(expected), "{expected} is not in {text}");
+    }
+    assert_eq!(fs::read(folder.path().join("diode.key")).unwrap(), key, "a key that is there is kept");
+}
+
+#[test]
+fn answers_that_end_too_early_make_nothing() {
+    let folder = site();
+    let (output, told) = answer(folder.path(), "a\n");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told.contains("the answers ended before diode.id; nothing was written"), "{told}");
+    assert!(!folder.path().join("new.toml").exists());
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crc::{CRC_32_ISO_HDLC, Crc};
 use noreturn_image::{Image, Parts};
 use noreturn_image_format::Sha256Digest;
 use noreturn_image_format::layout::{BLOCK_BYTES, PARTITION_FIRST_BLOCK};
+use noreturn_verify::model::kernel;
 use noreturn_verify::{Expectations, judge};
 
 use super::script::Script;
@@ -16,7 +17,7 @@ const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 const PARTITION: usize = PARTITION_FIRST_BLOCK as usize * BLOCK_BYTES;
 /// Changes of one input at most.
 const CHANGES_MAX: usize = 16;
-const RULES: usize = 10;
+const RULES: usize = 15;
 
 /// An image that passes, and where its parts are.
 struct Medium {
@@ -133,20 +134,4 @@ fn entries(bytes: &[u8], header: usize) -> Option<&[u8]> {
     let block = bytes.get(header + 72..header + 80)?.try_into().ok().map(u64::from_le_bytes)?;
     let start = usize::try_from(block).ok()?.checked_mul(BLOCK_BYTES)?;
     bytes.get(start..start.checked_add(128 * 128)?)
-}
-
-/// An ELF program of one segment, and some bytes.
-fn kernel() -> Vec<u8> {
-    let mut kernel = vec![0; 120];
-    kernel[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
-    // Position-independent, x86-64, starts at 64, program header at 64, sizes of headers, one segment.
-    for (at, value) in [(16, 3), (18, 62), (24, 64), (32, 64), (52, 64), (54, 56), (56, 1)] {
-        kernel[at] = value;
-    }
-    // Loaded, read and executed, 120 bytes in the file and in memory.
-    for (at, value) in [(64, 1), (68, 5), (96, 120), (104, 120)] {
-        kernel[at] = value;
-    }
-    kernel.extend((0..2000_u32).map(|n| (n % 241) as u8));
-    kernel
 }

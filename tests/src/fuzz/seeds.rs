@@ -25,6 +25,7 @@ pub fn of(name: &str) -> Vec<Seed> {
         "fec" => scripts::fec(),
         "frame" => wire::frames(),
         "handover" => formats::handovers(),
+        "kernel" => scripts::kernel(),
         "manifest" => formats::manifests(),
         "marks" => scripts::marks(),
         "medium" => scripts::medium(),

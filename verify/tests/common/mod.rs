@@ -8,31 +8,13 @@ use std::sync::LazyLock;
 
 use noreturn_image::{Image, Parts};
 use noreturn_image_format::Config;
+use noreturn_verify::model::kernel;
 use tempfile::NamedTempFile;
 
 pub const SITE: &str = include_str!("../../../image/builder/tests/site.toml");
 
 pub fn config() -> Config {
     noreturn_site::parse(SITE, "site.toml", |_| Ok([7; 32])).expect("the site file is right")
-}
-
-/// An ELF program of one segment that is loaded and executed, and some bytes.
-pub fn kernel() -> Vec<u8> {
-    let mut kernel = vec![0; 120];
-    kernel[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
-    kernel[16] = 3; // position-independent
-    kernel[18] = 62; // x86-64
-    kernel[24] = 64; // starts here
-    kernel[32] = 64; // program header
-    kernel[52] = 64;
-    kernel[54] = 56;
-    kernel[56] = 1;
-    kernel[64] = 1; // load
-    kernel[68] = 5; // read, execute
-    kernel[96] = 120; // bytes in the file
-    kernel[104] = 120; // bytes in memory
-    kernel.extend((0..5001_u32).map(|n| (n % 241) as u8));
-    kernel
 }
 
 /// One image for all tests.

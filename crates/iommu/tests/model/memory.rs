@@ -45,6 +45,12 @@ impl Memory {
         region.copy_out(offset, &mut seen[offset..offset + (end - start) as usize]);
     }
 
+    /// The unit writes a number, which the processor sees at once.
+    pub fn write_by_unit(&mut self, physical: u64, number: u32) {
+        let (page, (region, _)) = self.pages.range_mut(..=physical).next_back().expect("memory");
+        region.write32((physical - page) as usize, number);
+    }
+
     /// What the unit sees of every page.
     pub fn seen(&self) -> BTreeMap<u64, [u8; PAGE]> {
         self.pages.iter().map(|(physical, (_, seen))| (*physical, **seen)).collect()

@@ -39,7 +39,9 @@ pub struct Kind {
     pub write_buffer: bool,
     /// Whether the firmware left translation, the queue, interrupt remapping and protected memory on.
     pub firmware_left_on: bool,
-    /// Whether it ignores invalidation by register.
+    /// Whether it takes commands from a queue in memory.
+    pub queue: bool,
+    /// Whether it ignores invalidation, or refuses it in the queue.
     pub ignores_invalidation: bool,
     /// A register whose commands never end.
     pub hangs_at: Option<u64>,
@@ -54,6 +56,7 @@ pub const PLAIN: Kind = Kind {
     write_only: true,
     write_buffer: true,
     firmware_left_on: false,
+    queue: true,
     ignores_invalidation: false,
     hangs_at: None,
     absent: false,
@@ -74,6 +77,9 @@ pub struct State {
     context: u32,
     iotlb: u32,
     queue_reads: u32,
+    queue: u64,
+    queue_head: u64,
+    queue_fault: bool,
     protected: u32,
     flushed: bool,
     /// What the unit knows of the tables since the last invalidation.
@@ -100,13 +106,16 @@ impl Machine {
             kind,
             memory: Memory::new(10_000),
             now_us: 0,
-            status: if on { TE | RTP | QIE | IRE } else { 0 },
+            status: if on { TE | RTP | IRE | if kind.queue { QIE } else { 0 } } else { 0 },
             pending: None,
             root: 0xdead_b000,
             root_taken: 0xdead_b000,
             context: 0,
             iotlb: 0,
             queue_reads: 0,
+            queue: if on { 0xdead_c000 } else { 0 },
+            queue_head: 0,
+            queue_fault: false,
             protected: if on { 1 << 31 | 1 } else { 0 },
             flushed: false,
             cached: BTreeMap::new(),
@@ -204,12 +213,12 @@ impl State {
             0x00 => 0x10,
             0x08 => self.capability() as u32,
             0x0c => (self.capability() >> 32) as u32,
-            0x10 => ((IOTLB / 16) << 8 | 0b10) as u32,
+            0x10 => ((IOTLB / 16) << 8 | u64::from(self.kind.queue) << 1) as u32,
             0x14 => 0,
             0x1c => self.read_status(),
             0x28 => 0,
             0x2c => self.context_done(),
-            0x34 => u32::from(self.overflow) | 0b10,
+            0x34 => u32::from(self.overflow) | 0b10 | u32::from(self.queue_fault) << 4,
             0x64 => self.protected,
             // The firmware's queue is not empty yet.
             0x80 => {
@@ -259,9 +268,16 @@ impl State {
             0x24 => self.root = self.root & 0xffff_ffff | u64::from(value) << 32,
             0x28 => assert_eq!(value, 0, "no domain, no device: everything"),
             0x2c => self.forget_contexts(value),
-            0x34 => self.overflow &= value & 1 == 0,
+            0x34 => {
+                self.overflow &= value & 1 == 0;
+                self.queue_fault &= value & 1 << 4 == 0;
+            }
             0x38 => assert_eq!(value, 1 << 31, "no fault interrupts"),
             0x64 => self.protected = value & 1 << 31 | value >> 31,
+            0x88 => self.work_off(u64::from(value)),
+            0x90 => self.queue = self.queue & !0xffff_ffff | u64::from(value),
+            0x94 => self.queue = self.queue & 0xffff_ffff | u64::from(value) << 32,
+            0x8c => assert_eq!(value, 0),
             IOTLB_LOW => assert_eq!(value, 0, "no domain, no page: everything"),
             IOTLB_HIGH => self.forget_pages(value),
             FAULTS..FAULTS_END if (offset - FAULTS) % 16 == 12 => {
@@ -280,6 +296,10 @@ impl State {
         }
         let lasting = value & (TE | QIE | IRE);
         let mut status = self.status & RTP | lasting;
+        if value & QIE != 0 && self.status & QIE == 0 {
+            assert!(self.kind.queue && self.queue & 0xfff == 0, "a queue of one page");
+            self.queue_head = 0;
+        }
         if value & WBF != 0 {
             assert!(self.kind.write_buffer);
             self.flush();
@@ -305,15 +325,46 @@ impl State {
         self.flushed_view = self.memory.seen();
     }
 
+    /// Does what the queue says up to `tail`, in bytes.
+    fn work_off(&mut self, tail: u64) {
+        assert!(tail < 4096 && tail.is_multiple_of(16), "a place in the queue");
+        if self.status & QIE == 0 {
+            assert_eq!(tail, 0, "the queue starts empty");
+            return;
+        }
+        while self.queue_head != tail && self.kind.hangs_at != Some(0x88) {
+            if self.kind.ignores_invalidation {
+                self.queue_fault = true;
+                return;
+            }
+            let page = self.memory.seen()[&self.queue];
+            let word = |at: u64| u64::from_le_bytes(page[at as usize..][..8].try_into().expect("8 bytes"));
+            match (word(self.queue_head), word(self.queue_head + 8)) {
+                (0x11, 0) => self.contexts_forgotten = true,
+                (0xd2, 0) => self.forget_all_pages(),
+                (low, address) if low & 0xffff_ffff == 0x65 => {
+                    assert!(self.contexts_forgotten, "waits for nothing");
+                    self.memory.write_by_unit(address, (low >> 32) as u32);
+                }
+                other => panic!("entry {other:x?} in the queue"),
+            }
+            self.queue_head = (self.queue_head + 16) % 4096;
+        }
+    }
+
     fn forget_contexts(&mut self, value: u32) {
         assert_eq!(value, 1 << 31 | 1 << 29, "invalidate everything");
-        assert_eq!(self.status & QIE, 0, "by register while the queue is on");
+        assert!(!self.kind.queue, "by register although there is a queue");
         self.context = 0;
         self.contexts_forgotten = true;
     }
 
     fn forget_pages(&mut self, value: u32) {
         assert_eq!(value & 0xf000_0000, 1 << 31 | 1 << 28, "invalidate everything");
+        self.forget_all_pages();
+    }
+
+    fn forget_all_pages(&mut self) {
         assert!(self.contexts_forgotten, "contexts first");
         if !self.kind.write_buffer {
             self.flush();

@@ -45,6 +45,17 @@ pub(super) fn fec() -> Vec<Seed> {
     ]
 }
 
+/// For the kernel: changes, each a place in eight bytes, a length and bytes.
+pub(super) fn kernel() -> Vec<Seed> {
+    let change = |place: u64, bytes: &[u8]| [&place.to_le_bytes()[..], &[bytes.len() as u8], bytes].concat();
+    vec![
+        ("untouched", Vec::new()),
+        ("elf-header", [change(40, &[0xff; 8]), change(58, &[1, 0, 9, 0])].concat()),
+        ("code", change(136, &[0xe8, 0x2b, 0, 0, 0, 0xc3])),
+        ("symbols", [change(240, &[0xff; 8]), change(260, &[0; 8]), change(300, &[7; 8])].concat()),
+    ]
+}
+
 /// For the medium: whether checksums are repaired, then a kind of place, where in it, and what to write.
 pub(super) fn medium() -> Vec<Seed> {
     let fat_entry = |entry: u8, value: u8| [entry, 4, value];

@@ -1,0 +1,102 @@
+//! A small kernel that every rule accepts, for tests: an ELF program with functions and symbols, and nothing that runs.
+
+/// Functions of a sound kernel: where its outside half begins, and who may do what.
+const FUNCTIONS: [(&str, &[u8]); 7] = [
+    ("noreturn_kernel::start_outside", b"\xc3"),
+    ("<noreturn_kernel::outside::Outside>::step", b"\xe8\x0b\0\0\0\xc3"), // calls the next
+    (
+        "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion>>::push",
+        b"\x89\x87\x18\x38\0\0\xc3",
+    ), // mov [rdi+3818h], eax
+    ("<noreturn_nic::e1000e::receive::Receiver<noreturn_nic::memory::MmioRegion>>::empty", b"\xc3"),
+    ("<smoltcp::iface::interface::Interface>::poll", b"\xc3"),
+    ("<noreturn_kernel::stop::LastWords as core::fmt::Write>::write_str", b"\xba\xf8\x03\0\0\xee\xc3"), // mov edx, 3f8h; out dx, al
+    ("noreturn_fec_ssse3_1", b"\x66\x0f\xef\xc0\xc3"), // pxor xmm0, xmm0
+];
+/// Every function of the kernel has so many bytes, and starts at its number of them from the start of the code.
+pub const FUNCTION_BYTES: usize = 16;
+/// Where the code lies, in the file and in memory.
+const CODE: usize = 120;
+const KERNEL_BYTES: usize = 5121;
+
+/// An ELF program of one segment that is loaded and executed, with functions and symbols, and some bytes.
+#[must_use]
+pub fn kernel() -> Vec<u8> {
+    kernel_of(&FUNCTIONS)
+}
+
+/// The same program with one function more.
+#[must_use]
+pub fn kernel_with(name: &str, code: &[u8]) -> Vec<u8> {
+    kernel_of(&[&FUNCTIONS[..], &[(name, code)]].concat())
+}
+
+/// The same program with another function in place of the one at `place`.
+#[must_use]
+pub fn kernel_with_other(place: usize, name: &str, code: &[u8]) -> Vec<u8> {
+    let mut functions = FUNCTIONS;
+    functions[place] = (name, code);
+    kernel_of(&functions)
+}
+
+fn kernel_of(functions: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut kernel = vec![0; CODE];
+    kernel[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+    kernel[16] = 3; // position-independent
+    kernel[18] = 62; // x86-64
+    kernel[24] = CODE as u8; // starts here
+    kernel[32] = 64; // program header
+    kernel[52] = 64;
+    kernel[54] = 56;
+    kernel[56] = 1;
+    kernel[64] = 1; // load
+    kernel[68] = 5; // read, execute
+    let loaded = (CODE + functions.len() * FUNCTION_BYTES) as u64;
+    kernel[96..104].copy_from_slice(&loaded.to_le_bytes()); // bytes in the file
+    kernel[104..112].copy_from_slice(&loaded.to_le_bytes()); // bytes in memory
+    for (_, code) in functions {
+        kernel.extend(code.iter().chain(&[0xcc; FUNCTION_BYTES]).take(FUNCTION_BYTES));
+    }
+    add_symbols(&mut kernel, functions);
+    let filler = (0..).map(|n: u32| (n % 241) as u8);
+    let missing = KERNEL_BYTES - kernel.len();
+    kernel.extend(filler.take(missing));
+    kernel
+}
+
+/// Sections (System V ABI, chapter 4): none, code, symbols, names of symbols, names of sections.
+fn add_symbols(kernel: &mut Vec<u8>, functions: &[(&str, &[u8])]) {
+    let (mut symbols, mut names) = (vec![0; 24], vec![0]);
+    for (place, (name, _)) in functions.iter().enumerate() {
+        symbols.extend((names.len() as u32).to_le_bytes());
+        symbols.extend([2, 0, 1, 0]); // a local function in section 1
+        symbols.extend(((CODE + place * FUNCTION_BYTES) as u64).to_le_bytes());
+        symbols.extend((FUNCTION_BYTES as u64).to_le_bytes());
+        names.extend(name.bytes().chain([0]));
+    }
+    let section_names = b"\0.text\0.symtab\0.strtab\0".to_vec();
+    let code_bytes = (functions.len() * FUNCTION_BYTES) as u64;
+    let mut headers = vec![0_u8; 64];
+    let mut add =
+        |name: u32, kind: u32, flags: u64, address: u64, offset: u64, bytes: u64, link: u32, entry: u64| {
+            headers.extend([name, kind].iter().flat_map(|n| n.to_le_bytes()));
+            headers.extend([flags, address, offset, bytes].iter().flat_map(|n| n.to_le_bytes()));
+            headers.extend([link, functions.len() as u32 + 1].iter().flat_map(|n| n.to_le_bytes()));
+            headers.extend([8, entry].iter().flat_map(|n| n.to_le_bytes()));
+        };
+    let at = |kernel: &mut Vec<u8>, bytes: &[u8]| {
+        let start = kernel.len().next_multiple_of(8);
+        kernel.resize(start, 0);
+        kernel.extend(bytes);
+        start as u64
+    };
+    add(1, 1, 6, CODE as u64, CODE as u64, code_bytes, 0, 0);
+    add(7, 2, 0, 0, at(kernel, &symbols), symbols.len() as u64, 3, 24);
+    add(15, 3, 0, 0, at(kernel, &names), names.len() as u64, 0, 0);
+    add(15, 3, 0, 0, at(kernel, &section_names), section_names.len() as u64, 0, 0);
+    let place = at(kernel, &headers);
+    kernel[40..48].copy_from_slice(&place.to_le_bytes());
+    kernel[58] = 64; // bytes of a section header
+    kernel[60] = 5; // of them
+    kernel[62] = 4; // names of sections
+}
