@@ -192,7 +192,7 @@ fn mistakes_are_named_with_their_place() {
     folder.refuses(&format!("{DIODE}expected_image_sha256 = \"ab\"\n"), "exactly 64 hexadecimal digits");
     folder.refuses(
         &format!("{DIODE}[diode.attestation]\nkey_sha256 = \"ab\"\npcr_8 = \"\"\npcr_9 = \"\"\n"),
-        ":8:14: diode.attestation.key_sha256: expected exactly 64",
+        ":7:14: diode.attestation.key_sha256: expected exactly 64",
     );
     folder.refuses(&format!("{DIODE}[diode.attestation]\nkey_sha256 = \"ab\"\n"), "missing field `pcr_8`");
     folder.refuses(
