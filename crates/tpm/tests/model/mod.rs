@@ -17,6 +17,8 @@ pub struct State {
     pub burst: u8,
     /// Reads of its status until it is done with a command.
     pub work: u32,
+    /// Bytes that may still go through the FIFO before the status is asked again.
+    left_in_burst: u32,
     active: bool,
     ready: bool,
     command: Vec<u8>,
@@ -79,12 +81,21 @@ impl State {
         !self.works
     }
 
+    /// A byte goes through the FIFO.
+    fn pass(&mut self) {
+        match self.left_in_burst.checked_sub(1) {
+            Some(left) => self.left_in_burst = left,
+            None => self.breaches.push("more bytes than the burst count"),
+        }
+    }
+
     /// The FIFO's status.
     fn status(&mut self) -> u32 {
         let done = self.look();
         let bit = |set: bool, number: u32| u32::from(set) << number;
         let expects = !self.command.is_empty() && self.command.len() < expected(&self.command);
         let burst = if self.works { 0 } else { u32::from(self.burst) };
+        self.left_in_burst = burst;
         bit(true, 7)
             | bit(self.ready, 6)
             | bit(done && !self.response.is_empty(), 4)
@@ -98,13 +109,13 @@ impl Registers for Tpm {
         let mut state = self.0.borrow_mut();
         match offset {
             0x00 => 0x81 | u8::from(state.active) << 5,
-            0x24 => match state.response.pop_front() {
-                Some(byte) => byte,
-                None => {
+            0x24 => {
+                state.pass();
+                state.response.pop_front().unwrap_or_else(|| {
                     state.breaches.push("read an empty FIFO");
                     0xff
-                }
-            },
+                })
+            }
             0x80..0x1000 => state.buffer[offset],
             _ => panic!("no register of 8 bits at {offset:#x}"),
         }
@@ -144,6 +155,7 @@ impl Registers for Tpm {
                 state.run(command);
             }
             (0x24, byte) => {
+                state.pass();
                 if !state.active || (!state.ready && state.command.is_empty()) {
                     state.breaches.push("a command to a TPM that is not ready");
                 }
