@@ -15,7 +15,7 @@ pub(super) fn tpm(data: &[u8]) {
     }
     if let Some(statement) = Statement::parse(data) {
         // Everything in it is fixed or read: nothing is left over.
-        assert!(data.len() == 137 && data[8..40] == statement.signer, "{statement:?}");
+        assert!(data.len() == 137 && data[10..42] == statement.signer, "{statement:?}");
     }
     drive(Interface::Tis, data);
     drive(Interface::Crb, data);
