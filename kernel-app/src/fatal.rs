@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use noreturn_acpi::AcpiError;
 use noreturn_image_format::{ConfigError, HandoverError};
 use noreturn_iommu::{DmarError, Faults, FenceError};
 use noreturn_nic::pci::Function;
@@ -33,6 +34,8 @@ pub enum Fatal {
     Card(StartError),
     /// The outside card could receive.
     OutsideReceives(ReceivePath),
+    /// The firmware's tables cannot be believed.
+    Tables(AcpiError),
     /// The firmware's description of the remapping units cannot be believed.
     Dmar(DmarError),
     /// The machine has remapping units, but the fence cannot be set up, or has fallen.
@@ -60,6 +63,7 @@ impl Fatal {
             | Self::Memory { .. }
             | Self::Ring
             | Self::Card(_)
+            | Self::Tables(_)
             | Self::Dmar(_)
             | Self::Fence(_)
             | Self::Unfenced(_)
@@ -83,6 +87,12 @@ impl From<ConfigError> for Fatal {
 impl From<StartError> for Fatal {
     fn from(error: StartError) -> Self {
         Self::Card(error)
+    }
+}
+
+impl From<AcpiError> for Fatal {
+    fn from(error: AcpiError) -> Self {
+        Self::Tables(error)
     }
 }
 
@@ -118,6 +128,7 @@ impl fmt::Display for Fatal {
             Self::Ring => f.write_str("the ring does not fit its memory; build the image again"),
             Self::Card(error) => write!(f, "{error}"),
             Self::OutsideReceives(path) => write!(f, "the outside card is no longer transmit only: {path}"),
+            Self::Tables(error) => write!(f, "{error}"),
             Self::Dmar(error) => write!(f, "{error}"),
             Self::Fence(error) => write!(f, "DMA fence: {error}"),
             Self::Unfenced(card) => {

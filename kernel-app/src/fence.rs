@@ -14,7 +14,7 @@ use crate::machine::Machine;
 const MAPPED_BYTES: u64 = 512 << 30;
 
 /// The firmware's tables, where it left them.
-struct Tables;
+pub struct Tables;
 
 impl FirmwareMemory for Tables {
     fn bytes(&self, physical: u64, bytes: usize) -> Option<&[u8]> {

@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+mod attest;
 mod clock;
 mod crossing;
 mod entropy;
@@ -31,6 +32,7 @@ use noreturn_nic::bystanders::{self, Bystanders};
 use noreturn_nic::{InsideCard, LinkSight, OutsideCard};
 use noreturn_wire::{BootId, DmaFence};
 
+use attest::Attest;
 use clock::Clock;
 use facts::Facts;
 use fatal::{Fatal, say};
@@ -81,6 +83,7 @@ fn start(argc: i32, argv: *const *const u8) -> Result<Running, Fatal> {
     let (writer, reader) = crossing::ring(&mut machine)?;
     // Outside first: its card is silenced before anything else is touched.
     let (mut outside, sight) = start_outside(&mut machine, &facts, &config, reader)?;
+    outside.attest(Attest::start(&mut machine, handover.acpi_root, facts.boot)?);
     let inside = start_inside(&mut machine, &facts, config, sight, &clock, writer)?;
     // Nothing more will be given to a card.
     outside.watch(fence::Guard::new(machine.into_fence())?);

@@ -8,8 +8,9 @@ use noreturn_nic::{CardModel, FirmwareState, OutsideCard, TransmitError, Transmi
 use noreturn_ring::Read;
 use noreturn_wire::crossing::{CROSSING_BYTES_MAX, ClockReading};
 use noreturn_wire::frame::FRAME_BYTES_MAX;
-use noreturn_wire::{Beacon, ClockState, Counter, Counters, Crossing, OutsideCard as CardState};
+use noreturn_wire::{Attestation, Beacon, ClockState, Counter, Counters, Crossing, OutsideCard as CardState};
 
+use crate::attest::Attest;
 use crate::crossing::Reader;
 use crate::facts::Facts;
 use crate::fatal::Fatal;
@@ -36,6 +37,7 @@ struct Leaving {
 pub struct Outside {
     card: OutsideCard,
     guard: Guard,
+    attest: Attest,
     destinations: Vec<UdpFrame>,
     sender: Sender,
     reader: Reader,
@@ -71,11 +73,13 @@ impl Outside {
             dma_fence: facts.dma_fence,
             clock: ClockState::default(),
             counters: Counters::default(),
+            attestation: Attestation::default(),
         };
         Ok(Self {
             destinations: destinations(config, card.station_address()),
             card,
             guard: Guard::default(),
+            attest: Attest::default(),
             sender,
             reader,
             leaving: Leaving { bytes: [0; FRAME_BYTES_MAX], length: 0, sent_to: 0 },
@@ -94,6 +98,11 @@ impl Outside {
         self.guard = guard;
     }
 
+    /// Takes over the machine's TPM, to tell what it says.
+    pub fn attest(&mut self, attest: Attest) {
+        self.attest = attest;
+    }
+
     /// Sends what is due; whether there was anything to do.
     // A function of its own in the binary, so that a verifier can tell what the outside half comes to.
     #[inline(never)]
@@ -101,6 +110,7 @@ impl Outside {
         #[cfg(feature = "planted")]
         crate::planted::absent::outside();
         self.look(now_us)?;
+        self.attest.poll(now_us);
         let crossed = self.read_ring();
         self.make_beacon(now_us);
         Ok(self.send(now_us) || crossed)
@@ -108,7 +118,12 @@ impl Outside {
 
     /// When there will be something to do, if nothing comes through the ring.
     pub fn poll_at(&self) -> u64 {
-        self.sender.poll_at().unwrap_or(u64::MAX).min(self.beacon_at_us).min(self.look_at_us)
+        self.sender
+            .poll_at()
+            .unwrap_or(u64::MAX)
+            .min(self.beacon_at_us)
+            .min(self.look_at_us)
+            .min(self.attest.poll_at())
     }
 
     /// Looks at the fence and the card's own registers: has a device reached for memory that is not its own, is the
@@ -174,6 +189,7 @@ impl Outside {
         self.beacon.uptime_us = now_us;
         self.beacon.clock_us = self.clock.at(now_us);
         self.beacon.clock = self.clock.state;
+        self.beacon.attestation.clone_from(&self.attest.known);
         self.sender.set_beacon(&self.beacon);
     }
 

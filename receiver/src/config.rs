@@ -15,6 +15,7 @@ use std::sync::Arc;
 use noreturn_link::{DiodeKey, ReceiverConfig};
 use noreturn_wire::DiodeId;
 
+use crate::attestation::Expected;
 use document::{Document, Spot};
 
 /// Everything that the daemon is told.
@@ -70,6 +71,8 @@ pub struct DiodeConfig {
     pub expected_image: Option<[u8; 32]>,
     /// What to do about another image.
     pub on_mismatch: OnMismatch,
+    /// What its TPM should attest; `None` leaves it unchecked.
+    pub attestation: Option<Expected>,
 }
 
 /// A key, and when boots may begin with it.

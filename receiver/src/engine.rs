@@ -18,6 +18,7 @@ use noreturn_link::Event;
 use noreturn_link::receiver::{Arrival, EventKind};
 use noreturn_wire::{Beacon, BootId, DiodeId, Record, SourceId};
 
+use crate::attestation::{Check, Checker, Expected, Finding, Memory};
 use crate::config::{DiodeConfig, Limits, OnMismatch};
 use crate::item::{ImageCheck, Item, Origin, Verdict};
 use crate::objects::{Failure, Object, Part};
@@ -93,7 +94,7 @@ engine_counters! {
     object_parts_refused_unknown,
     /// Parts that found no room before the image check. What they belong to is told to be incomplete.
     object_parts_dropped_waiting,
-    /// Image mismatches found.
+    /// Image mismatches and attestation mismatches found.
     alarms,
 }
 
@@ -110,6 +111,8 @@ pub struct DiodeState {
     pub check: ImageCheck,
     /// Whether its records are withheld.
     pub refused: bool,
+    /// How its attestation compares.
+    pub attestation: Finding,
     /// Its latest beacon.
     pub beacon: Option<Arc<Beacon>>,
 }
@@ -130,6 +133,8 @@ struct Diode {
     name: Arc<str>,
     expected: Option<[u8; 32]>,
     on_mismatch: OnMismatch,
+    attestation: Option<Expected>,
+    tpm: Memory,
     newest: Option<BootId>,
     beacon: Option<Arc<Beacon>>,
 }
@@ -139,6 +144,7 @@ struct Diode {
 struct Session {
     origin: Arc<Origin>,
     check: ImageCheck,
+    attested: Checker,
     gate: Gate,
     waiting_objects: WaitingObjects,
     naming: Naming,
@@ -174,6 +180,7 @@ impl Engine {
             EventKind::Beacon(beacon) => {
                 let beacon: Arc<Beacon> = beacon.into();
                 session.handle_beacon(diode, &beacon, now_us, counters, out);
+                session.handle_attestation(diode, &beacon, now_us, counters, out);
                 session.waiting_objects.settle(&session.origin, &session.gate, counters, objects);
                 if diode.newest == Some(event.boot) {
                     diode.beacon = Some(beacon);
@@ -205,8 +212,11 @@ impl Engine {
 
     /// Lets time pass: what has waited too long for a name goes out without one.
     pub fn handle_timeout(&mut self, now_us: u64, out: &mut Vec<Item>) {
-        for session in self.sessions.values_mut() {
+        for ((diode, _), session) in &mut self.sessions {
             session.naming.handle_timeout(&session.origin, now_us, &mut self.counters, out);
+            let expected = self.diodes.get(diode).and_then(|diode| diode.attestation.as_ref());
+            let finding = session.attested.handle_timeout(expected, now_us);
+            session.tell_attestation(finding, &mut self.counters, out);
         }
     }
 
@@ -254,6 +264,7 @@ impl Engine {
             boot: diode.newest,
             check: session.map_or(ImageCheck::Unknown, |session| session.check),
             refused: session.is_some_and(|session| session.gate.is_refused()),
+            attestation: session.map(|session| session.attested.finding().clone()).unwrap_or_default(),
             beacon: diode.beacon.clone(),
         }
     }
@@ -265,6 +276,8 @@ impl Diode {
             name: config.name.clone(),
             expected: config.expected_image,
             on_mismatch: config.on_mismatch,
+            attestation: config.attestation.clone(),
+            tpm: Memory::default(),
             newest: None,
             beacon: None,
         }
@@ -286,6 +299,7 @@ impl Session {
         Self {
             origin: Arc::new(Origin::new(diode.name.clone(), boot)),
             check: ImageCheck::Unknown,
+            attested: Checker::new(boot),
             gate: match diode.on_mismatch {
                 OnMismatch::Alarm => Gate::open(),
                 OnMismatch::Refuse => Gate::waiting(limits.waiting_records_max),
@@ -323,6 +337,29 @@ impl Session {
             }
         }
         out.push(Item::Beacon(self.origin.clone(), self.check, beacon.clone()));
+    }
+
+    /// Compares every beacon's attestation. It raises alarms and withholds nothing: the first quote takes its time.
+    fn handle_attestation(
+        &mut self,
+        diode: &mut Diode,
+        beacon: &Beacon,
+        now_us: u64,
+        counters: &mut EngineCounters,
+        out: &mut Vec<Item>,
+    ) {
+        let expected = diode.attestation.as_ref();
+        let finding = self.attested.take(expected, beacon, now_us, &mut diode.tpm);
+        self.tell_attestation(finding, counters, out);
+    }
+
+    fn tell_attestation(&self, finding: Option<Finding>, counters: &mut EngineCounters, out: &mut Vec<Item>) {
+        let Some(finding) = finding else { return };
+        out.push(Item::Attestation(self.origin.clone(), finding.clone()));
+        if matches!(finding.check, Check::Mismatch(_)) {
+            counters.alarms += 1;
+            out.push(Item::AttestationAlarm(self.origin.clone(), finding));
+        }
     }
 
     fn handle_entry(

@@ -11,6 +11,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::attestation::Check;
 use crate::config::Config;
 use crate::counters::{SharedCounters, add};
 use crate::durable::Keeper;
@@ -298,6 +299,22 @@ fn log_item(item: &Item) {
             verdict.expected.as_ref().map_or_else(String::new, hex),
             if verdict.refused { "REFUSED" } else { "passed on (on_mismatch = \"alarm\")" }
         ),
+        Item::Attestation(origin, finding) => match (&finding.check, &finding.key) {
+            (Check::Match, _) => {
+                tracing::info!("{}: its TPM attests what was expected", origin.diode);
+            }
+            (Check::Unchecked, Some(key)) => tracing::warn!(
+                "{}: its TPM's key {} is UNCHECKED: enrol it with [diode.attestation] to have quotes checked",
+                origin.diode,
+                hex(key)
+            ),
+            _ => {}
+        },
+        Item::AttestationAlarm(origin, finding) => {
+            if let Some(fault) = finding.check.fault() {
+                tracing::error!("ALARM: {}: boot {} is not attested: {fault}", origin.diode, origin.boot);
+            }
+        }
         _ => {}
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use noreturn_link::Arrival;
 use noreturn_wire::{Beacon, BootId, Record};
 
+use crate::attestation::Finding;
 use crate::objects::{FileReport, StreamReport};
 
 /// One boot of one diode.
@@ -85,6 +86,10 @@ pub enum Item {
     ImageCheck(Arc<Origin>, Verdict),
     /// Something that a person must look at.
     Alarm(Arc<Origin>, Verdict),
+    /// The attestation of a boot was compared; sent when the outcome is new.
+    Attestation(Arc<Origin>, Finding),
+    /// A mismatch of the attestation, which a person must look at.
+    AttestationAlarm(Arc<Origin>, Finding),
     /// State of the box, and the image check as of now.
     Beacon(Arc<Origin>, ImageCheck, Arc<Beacon>),
     /// A record, in order within its source unless it was delayed.

@@ -1,5 +1,6 @@
 //! JSON of items: lines for files, payloads for MQTT.
 
+mod attestation;
 mod objects;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,8 @@ use serde::{Serialize, Serializer};
 
 use crate::item::{ImageCheck, Item, Origin, Source, Verdict};
 use crate::rfc3339;
+use attestation::FindingJson;
+pub use attestation::attestation_payload;
 use objects::{FileJson, StreamJson};
 
 /// One line of a JSON Lines file.
@@ -55,6 +58,20 @@ enum Line<'a> {
         alarm: &'static str,
         #[serde(flatten)]
         verdict: VerdictJson,
+    },
+    Attestation {
+        #[serde(flatten)]
+        origin: OriginJson<'a>,
+        #[serde(flatten)]
+        finding: FindingJson,
+    },
+    #[serde(rename = "alarm")]
+    AttestationAlarm {
+        #[serde(flatten)]
+        origin: OriginJson<'a>,
+        alarm: &'static str,
+        #[serde(flatten)]
+        finding: FindingJson,
     },
     Beacon {
         #[serde(flatten)]
@@ -155,6 +172,7 @@ pub struct BeaconJson {
     last_stop: String,
     watchdog: &'static str,
     dma_fence: &'static str,
+    attestation: &'static str,
     counters: BTreeMap<&'static str, u64>,
 }
 
@@ -192,6 +210,7 @@ impl BeaconJson {
             last_stop: beacon.last_stop.to_string(),
             watchdog: beacon.watchdog.name(),
             dma_fence: beacon.dma_fence.name(),
+            attestation: beacon.attestation.name(),
             counters: beacon.counters.iter().collect(),
         }
     }
@@ -235,6 +254,14 @@ pub fn append_line(item: &Item, lines: &mut Vec<u8>) {
         Item::Alarm(origin, verdict) => {
             Line::Alarm { origin: (&**origin).into(), alarm: "image-mismatch", verdict: verdict.into() }
         }
+        Item::Attestation(origin, finding) => {
+            Line::Attestation { origin: (&**origin).into(), finding: finding.into() }
+        }
+        Item::AttestationAlarm(origin, finding) => Line::AttestationAlarm {
+            origin: (&**origin).into(),
+            alarm: attestation::ALARM,
+            finding: finding.into(),
+        },
         Item::Beacon(origin, check, beacon) => {
             Line::Beacon { origin: (&**origin).into(), state: BeaconJson::new(*check, beacon) }
         }

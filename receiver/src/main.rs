@@ -1,6 +1,7 @@
 //! diode-receiver: takes the frames of diodes, verifies them, and passes records and gaps on.
 #![forbid(unsafe_code)]
 
+mod attestation;
 mod complaint;
 mod config;
 mod counters;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use noreturn_link::receiver::ReceiverCounters;
 use serde::Serialize;
 
+use crate::attestation::Fault;
 use crate::counters::SharedCounters;
 use crate::engine::{DiodeState, Engine};
 use crate::json;
@@ -55,6 +56,12 @@ pub struct DiodeStatus {
     pub image_check: &'static str,
     /// Whether its records are withheld.
     pub image_refused: bool,
+    /// `match`, `mismatch`, `unchecked` or `unknown`: what its TPM attests.
+    pub attestation_check: &'static str,
+    /// Why it is a mismatch, if it is: `missing`, `failed`, `late`, `key`, `forged`, `other-boot`, `old` or `registers`.
+    pub attestation_fault: Option<&'static str>,
+    /// SHA-256 of the public area of the key that signs its quotes.
+    pub attestation_key_sha256: Option<String>,
     /// SHA-256 of the image that it runs, by its latest beacon.
     pub image_sha256: Option<String>,
     /// SHA-256 of its configuration, by its latest beacon.
@@ -82,6 +89,9 @@ impl From<DiodeState> for DiodeStatus {
             boot: state.boot.map(|boot| boot.to_string()),
             image_check: state.check.word(),
             image_refused: state.refused,
+            attestation_check: state.attestation.check.word(),
+            attestation_fault: state.attestation.check.fault().map(Fault::word),
+            attestation_key_sha256: state.attestation.key.as_ref().map(json::hex),
             image_sha256: beacon.map(|beacon| json::hex(&beacon.image_sha256)),
             config_sha256: beacon.map(|beacon| json::hex(&beacon.config_sha256)),
             uptime_us: beacon.map(|beacon| beacon.uptime_us),

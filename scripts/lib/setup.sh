@@ -28,6 +28,8 @@ readonly needs_test=(
     'command:sgdisk|gdisk|to judge the partition table'
     'command:fsck.fat|dosfstools|to judge the file system'
     'command:mtype|mtools|to read the file system with another reader'
+    'command:swtpm|swtpm|a TPM for the virtual machine'
+    'command:swtpm_setup|swtpm-tools|to set that TPM up'
     'command:git|git|to copy the sources for a build elsewhere'
     'function:python_venv_exists|python3 python3-venv|for independent Modbus peers'
     'command:shellcheck|shellcheck|to check the scripts'

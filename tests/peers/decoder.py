@@ -248,7 +248,24 @@ def beacon(payload):
     result["time_source"] = TIME_SOURCES[reader.varint()]
     result["time_uncertainty_us"] = reader.varint() if reader.take(1) == b"\x01" else None
     result["clock_steps"] = reader.varint()
-    return result | {"counters": [reader.varint() for _ in range(reader.varint())]}
+    result["counters"] = [reader.varint() for _ in range(reader.varint())]
+    return result | {"attestation": attestation(reader)}
+
+
+QUOTED_PCRS = (0, 2, 4, 7, 8, 9)
+
+
+def attestation(reader):
+    state = ("none", "pending", "failed", "quoted")[reader.varint()]
+    if state == "failed":
+        fault = ("interface", "absent", "timeout", "malformed", "refused")[reader.varint()]
+        return {"state": state, "fault": fault, "code": reader.varint() if fault in ("interface", "refused") else None}
+    if state == "quoted":
+        result = {"state": state, "key": [reader.take(32).hex(), reader.take(32).hex()]}
+        result["pcrs"] = {str(pcr): reader.take(32).hex() for pcr in QUOTED_PCRS}
+        result["statement"] = reader.take(reader.varint()).hex()
+        return result | {"signature": [reader.take(32).hex(), reader.take(32).hex()]}
+    return {"state": state}
 
 
 # What a boot has said.

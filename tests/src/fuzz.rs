@@ -26,6 +26,7 @@ mod sender;
 mod site;
 mod status;
 mod time;
+mod tpm;
 
 /// Something that is fuzzed.
 #[derive(Clone, Copy, Debug)]
@@ -60,6 +61,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "sntp", run: time::sntp, mutations: 200_000 },
     Target { name: "status_http", run: status::http, mutations: 10_000 },
     Target { name: "status_modbus", run: status::modbus, mutations: 20_000 },
+    Target { name: "tpm", run: tpm::tpm, mutations: 100_000 },
 ];
 
 /// Runs one input of the target called `name`, for programs that have nothing else to do.

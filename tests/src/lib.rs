@@ -22,5 +22,6 @@ pub mod repository;
 pub mod site;
 pub mod status;
 pub mod time;
+pub mod tpm;
 pub mod wire;
 pub mod world;

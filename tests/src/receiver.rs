@@ -20,6 +20,8 @@ pub struct ReceiverSettings<'a> {
     pub broker: Option<u16>,
     /// The image that is expected.
     pub image: &'a Image,
+    /// Lines of `[diode.attestation]`, if the box's TPM is enrolled.
+    pub attestation: Option<&'a str>,
     /// Show the live view on the terminal.
     pub live: bool,
 }
@@ -99,11 +101,12 @@ impl RunningReceiver {
 }
 
 fn text(settings: &ReceiverSettings<'_>, records: &Path) -> String {
-    let ReceiverSettings { port, broker, image, .. } = settings;
+    let ReceiverSettings { port, broker, image, attestation, .. } = settings;
+    let attestation = attestation.map_or(String::new(), |lines| format!("[diode.attestation]\n{lines}\n"));
     let mqtt = broker.map_or(String::new(), |broker| format!("\n[mqtt]\nbroker = \"127.0.0.1:{broker}\"\n"));
     format!(
         "listen = \"127.0.0.1:{port}\"\nstate_directory = \"state\"\n\n[[diode]]\nid = {DIODE_ID}\nname = \"{DIODE_NAME}\"\n\
-         key_file = \"{}\"\nexpected_image_sha256 = \"{}\"\non_mismatch = \"alarm\"\n\n\
+         key_file = \"{}\"\nexpected_image_sha256 = \"{}\"\non_mismatch = \"alarm\"\n\n{attestation}\
          [json_lines]\npath = \"{}\"\n{mqtt}",
         image.key.display(),
         image.sha256,

@@ -76,6 +76,8 @@ pub struct World {
     pub wire: Wire,
     /// Where QEMU takes frames towards the outside card.
     pub card: std::net::SocketAddr,
+    /// UDP port of the receiver.
+    pub receiver_port: u16,
     /// The receiver.
     pub receiver: RunningReceiver,
     /// The broker.
@@ -116,6 +118,7 @@ impl World {
             port: receiver_port,
             broker: broker.as_ref().map(|broker| broker.port),
             image: &image,
+            attestation: None,
             live: false,
         };
         let receiver = RunningReceiver::start(folder.path(), &settings)?;
@@ -130,7 +133,17 @@ impl World {
             ..Machine::new(&image.path, folder.path(), frames)
         };
         let machine = machine.start_with(more)?;
-        Ok(Self { machine, outside: plan.outside, wire, card, receiver, broker, image, folder })
+        Ok(Self {
+            machine,
+            outside: plan.outside,
+            wire,
+            card,
+            receiver_port,
+            receiver,
+            broker,
+            image,
+            folder,
+        })
     }
 
     /// Folder of all files.

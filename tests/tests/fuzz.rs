@@ -67,7 +67,8 @@ targets!(
     site,
     sntp,
     status_http,
-    status_modbus
+    status_modbus,
+    tpm
 );
 
 /// The table, the tests here, the programs for libFuzzer and the corpus name the same targets.

@@ -10,12 +10,14 @@ use noreturn_fec::Geometry;
 use noreturn_link::{BlockConfig, ClassConfig, DiodeKey, Sender, SenderConfig};
 use noreturn_tests::random::Random;
 use noreturn_tests::repository;
+use noreturn_wire::attestation::Point;
 use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::{FRAME_BYTES_MAX, SHARD_BYTES_MAX};
 use noreturn_wire::{
-    Announce, Beacon, Body, BootId, Bytes, CardModel, Class, ClockState, Counter, Counters, DiodeId,
-    DmaFence, Fault, FileId, FilePart, FileStep, Header, Heads, LastStop, Message, OutsideCard, Quality,
-    Record, SourceId, StreamId, StreamPart, StreamStep, TimeQuality, TimeSource, Value, Watchdog,
+    Announce, Attestation, Beacon, Body, BootId, Bytes, CardModel, Class, ClockState, Counter, Counters,
+    DiodeId, DmaFence, Fault, FileId, FilePart, FileStep, Header, Heads, LastStop, Message, OutsideCard,
+    Quality, Quote, Record, SourceId, StreamId, StreamPart, StreamStep, TimeQuality, TimeSource, Value,
+    Watchdog,
 };
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -172,6 +174,12 @@ fn beacon() -> Beacon {
         dma_fence: DmaFence::Active,
         clock: ClockState { source: TimeSource::Gps, uncertainty_us: Some(500_000), steps: 300 },
         counters,
+        attestation: Attestation::Quoted(Quote {
+            key: Point([3; 32], [4; 32]),
+            pcrs: std::array::from_fn(|place| [place as u8; 32]),
+            statement: b"\xffTCG".iter().copied().collect(),
+            signature: Point([6; 32], [7; 32]),
+        }),
     }
 }
 
@@ -332,6 +340,13 @@ fn a_decoder_written_from_the_document_reads_what_the_sender_sent() {
         (&json!(["exception", 14]), &json!("tco"))
     );
     assert_eq!(beacons[0]["dma_fence"], "active");
+    let pair = |first, second| json!([hex(&[first; 32]), hex(&[second; 32])]);
+    let attestation = &beacons[0]["attestation"];
+    assert_eq!((&attestation["key"], &attestation["signature"]), (&pair(3, 4), &pair(6, 7)));
+    assert_eq!(
+        (&attestation["pcrs"]["9"], &attestation["statement"]),
+        (&json!(hex(&[5; 32])), &json!("ff544347"))
+    );
     assert_eq!(
         [&beacons[0]["time_source"], &beacons[0]["time_uncertainty_us"], &beacons[0]["clock_steps"]],
         [&json!("gps"), &json!(500_000), &json!(300)]

@@ -11,6 +11,7 @@ mod gpt;
 mod medium;
 #[cfg(feature = "model")]
 pub mod model;
+pub mod pcrs;
 mod program;
 mod report;
 mod rules;

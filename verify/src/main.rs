@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use noreturn_image_format::Sha256Digest;
 use noreturn_image_format::layout::IMAGE_BYTES_MAX;
-use noreturn_verify::{Expectations, Report, judge};
+use noreturn_verify::{Expectations, Report, judge, pcrs};
 
 /// Judges the diode's bootable medium without trusting its builder.
 #[derive(Parser)]
@@ -23,6 +23,8 @@ struct Arguments {
 enum Command {
     /// Judges an image by every rule
     Check(Check),
+    /// Predicts what a TPM attests of a start from an image
+    Pcrs(pcrs::Arguments),
 }
 
 #[derive(clap::Args)]
@@ -41,10 +43,13 @@ struct Check {
 }
 
 fn main() -> ExitCode {
-    let Command::Check(arguments) = Arguments::parse().command;
-    match check(&arguments) {
-        Ok(report) if report.passed() => ExitCode::SUCCESS,
-        Ok(_) => ExitCode::from(1),
+    let result = match Arguments::parse().command {
+        Command::Check(arguments) => check(&arguments).map(|report| report.passed()),
+        Command::Pcrs(arguments) => predict(&arguments).map(|()| true),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
         Err(error) => {
             eprintln!("diode-verify: {error:#}");
             ExitCode::from(2)
@@ -59,6 +64,13 @@ fn check(arguments: &Check) -> anyhow::Result<Report> {
     let text = if arguments.json { format!("{:#}\n", report.to_json()) } else { report.to_string() };
     io::stdout().write_all(text.as_bytes())?;
     Ok(report)
+}
+
+fn predict(arguments: &pcrs::Arguments) -> anyhow::Result<()> {
+    let image = read(&arguments.image)?;
+    let told = || arguments.image.display().to_string();
+    let text = arguments.text(&image).map_err(anyhow::Error::msg).with_context(told)?;
+    Ok(io::stdout().write_all(text.as_bytes())?)
 }
 
 /// Reads an image, if it is not longer than the loader reads.

@@ -73,3 +73,12 @@ fn the_builder_is_no_dependency() {
         );
     }
 }
+
+#[test]
+fn registers_are_not_predicted_of_what_is_no_program() {
+    let file = save(image());
+    let output = run(&["pcrs", name(&file)]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("the loader is no PE32+ program"), "{output:?}");
+    assert_eq!(run(&["pcrs", "/nowhere/diode.img"]).status.code(), Some(2));
+}

@@ -12,6 +12,7 @@ pub mod digest;
 pub mod handover;
 pub mod layout;
 pub mod manifest;
+pub mod measured;
 
 pub use config::{Config, ConfigError};
 pub use digest::Sha256Digest;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::attestation::Attestation;
 use crate::counter::Counters;
 use crate::message::MessageError;
 use crate::stop::LastStop;
@@ -30,6 +31,8 @@ pub struct Beacon {
     pub clock: ClockState,
     /// Every counter of both halves.
     pub counters: Counters,
+    /// What its TPM says of this boot.
+    pub attestation: Attestation,
 }
 
 /// The outside card, as the box sees it.

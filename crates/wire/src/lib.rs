@@ -7,6 +7,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod attestation;
 pub mod beacon;
 pub mod calendar;
 pub mod counter;
@@ -17,6 +18,7 @@ pub mod object;
 pub mod stop;
 pub mod time;
 
+pub use attestation::{Attestation, Quote, TpmFault};
 pub use beacon::{Beacon, CardModel, DmaFence, OutsideCard, Watchdog};
 pub use counter::{Counter, Counters};
 pub use crossing::Crossing;

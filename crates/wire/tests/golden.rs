@@ -1,10 +1,12 @@
 //! Golden vectors: the bytes that `docs/protocol.md` promises. A change here is a change of the protocol.
 #![allow(clippy::unwrap_used)]
 
+use noreturn_wire::attestation::Point;
 use noreturn_wire::{
-    Announce, Beacon, Body, BootId, Bytes, CardModel, Class, ClockState, Code, Counters, DiodeId, DmaFence,
-    Fault, FileId, FilePart, FileStep, Header, Heads, LastStop, Message, OutsideCard, Quality, Record,
-    SourceId, StreamId, StreamPart, StreamStep, TimeQuality, TimeSource, Value, Watchdog,
+    Announce, Attestation, Beacon, Body, BootId, Bytes, CardModel, Class, ClockState, Code, Counters,
+    DiodeId, DmaFence, Fault, FileId, FilePart, FileStep, Header, Heads, LastStop, Message, OutsideCard,
+    Quality, Quote, Record, SourceId, StreamId, StreamPart, StreamStep, TimeQuality, TimeSource, TpmFault,
+    Value, Watchdog,
 };
 
 fn hex(bytes: &[u8]) -> String {
@@ -102,9 +104,32 @@ fn beacon() {
         dma_fence: DmaFence::Active,
         clock: ClockState { source: TimeSource::Gps, uncertainty_us: Some(300), steps: 2 },
         counters: Counters::default(),
+        attestation: Attestation::None,
     };
     assert_eq!(
         hex(beacon.encode(&mut [0; 256]).unwrap()),
-        "11111111111111111111111111111111111111111111111111111111111111112222222222222222222222222222222222222222222222222222222222222222c0843d8080f9c0c1c4820301010001ec01050e02010301ac0202380000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+        "11111111111111111111111111111111111111111111111111111111111111112222222222222222222222222222222222222222222222222222222222222222c0843d8080f9c0c1c4820301010001ec01050e02010301ac020238000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
     );
+}
+
+#[test]
+fn attestations() {
+    let attestation = |attestation| {
+        let beacon = Beacon { attestation, ..Beacon::default() };
+        let before = Beacon::default().encode(&mut [0; 256]).unwrap().len() - 1;
+        hex(&beacon.encode(&mut [0; 1024]).unwrap()[before..])
+    };
+    assert_eq!(attestation(Attestation::None), "00");
+    assert_eq!(attestation(Attestation::Pending), "01");
+    assert_eq!(attestation(Attestation::Failed(TpmFault::Refused(0x101))), "02048102");
+    let quote = Quote {
+        key: Point([1; 32], [2; 32]),
+        pcrs: std::array::from_fn(|number| [0x10 + number as u8; 32]),
+        statement: [0xff, b'T'].into_iter().collect(),
+        signature: Point([3; 32], [4; 32]),
+    };
+    let repeated = |bytes: &[u8]| bytes.iter().map(|byte| hex(&[*byte; 32])).collect::<String>();
+    let pcrs = [0x10, 0x11, 0x12, 0x13, 0x14, 0x15];
+    let expected = ["03", &repeated(&[1, 2]), &repeated(&pcrs), "02ff54", &repeated(&[3, 4])].concat();
+    assert_eq!(attestation(Attestation::Quoted(quote)), expected);
 }

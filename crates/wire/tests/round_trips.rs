@@ -1,6 +1,7 @@
 //! What is written is read back; what no one writes is refused; nothing panics.
 #![allow(clippy::unwrap_used)]
 
+use noreturn_wire::attestation::{Point, QUOTED_PCRS, STATEMENT_BYTES_MAX};
 use noreturn_wire::crossing::{
     CROSSING_BYTES_MAX, ClockReading, Sending, encode_clock, encode_counters, encode_message,
 };
@@ -8,10 +9,10 @@ use noreturn_wire::frame::{FRAME_BYTES_MAX, FRAME_BYTES_MIN, HEADER_BYTES, SHARD
 use noreturn_wire::message::{HEADS_MAX, NAME_BYTES_MAX, UNIT_BYTES_MAX};
 use noreturn_wire::object::{OBJECT_BYTES_MAX, OBJECT_NAME_BYTES_MAX, PART_BYTES_MAX};
 use noreturn_wire::{
-    Announce, Beacon, Body, BootId, Bytes, CardModel, Class, ClockState, Code, Counter, Counters, Crossing,
-    DiodeId, DmaFence, Fault, FileId, FilePart, FileStep, Header, HeaderError, Heads, LastStop, Message,
-    MessageError, OutsideCard, Quality, Record, SourceId, StreamId, StreamPart, StreamStep, TimeQuality,
-    TimeSource, Value, Watchdog,
+    Announce, Attestation, Beacon, Body, BootId, Bytes, CardModel, Class, ClockState, Code, Counter,
+    Counters, Crossing, DiodeId, DmaFence, Fault, FileId, FilePart, FileStep, Header, HeaderError, Heads,
+    LastStop, Message, MessageError, OutsideCard, Quality, Quote, Record, SourceId, StreamId, StreamPart,
+    StreamStep, TimeQuality, TimeSource, Value, Watchdog,
 };
 use proptest::prelude::*;
 
@@ -138,7 +139,7 @@ proptest! {
 }
 
 #[test]
-fn a_beacon_with_every_counter_at_its_largest_fits_a_frame() {
+fn a_beacon_with_every_counter_at_its_largest_and_the_longest_quote_fits_a_frame() {
     let outside = OutsideCard {
         model: CardModel::IntelE1000e,
         link_up: true,
@@ -156,6 +157,12 @@ fn a_beacon_with_every_counter_at_its_largest_fits_a_frame() {
         dma_fence: DmaFence::Active,
         clock: ClockState { source: TimeSource::Gps, uncertainty_us: Some(u64::MAX), steps: u64::MAX },
         counters: counters(0),
+        attestation: Attestation::Quoted(Quote {
+            key: Point([0xff; 32], [0xff; 32]),
+            pcrs: [[0xff; 32]; QUOTED_PCRS.len()],
+            statement: [0xff; STATEMENT_BYTES_MAX].into_iter().collect(),
+            signature: Point([0xff; 32], [0xff; 32]),
+        }),
     };
     Counter::ALL.iter().for_each(|&counter| beacon.counters.set(counter, u64::MAX));
     let mut buffer = [0; SHARD_BYTES_MAX];

@@ -10,6 +10,7 @@ pub mod pages;
 pub mod restart;
 pub mod serial;
 pub mod tables;
+pub mod tpm;
 pub mod volume;
 
 use noreturn_loader::refusal::FirmwareStatus;

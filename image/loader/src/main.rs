@@ -16,6 +16,7 @@ use noreturn_image_format::handover::{TRACE_ADDRESS, TRACE_PAGE_BYTES};
 use noreturn_image_format::layout::{
     CONFIG_BYTES_MAX, CONFIG_PATH, KERNEL_BYTES_MAX, KERNEL_PATH, MANIFEST_BYTES_MAX, MANIFEST_PATH,
 };
+use noreturn_image_format::measured::measurements;
 use noreturn_image_format::{Handover, Manifest};
 use noreturn_loader::{Refusal, check};
 use uefi::{Status, entry};
@@ -26,11 +27,13 @@ use firmware::disk::Disk;
 use firmware::launch::{self, Prepared};
 use firmware::pages::{self, address_of};
 use firmware::restart;
+use firmware::tpm;
 use firmware::volume::Volume;
 
 /// Files from the medium that passed every check; the kernel gets these bytes and no others.
 struct Checked {
     manifest: Manifest,
+    manifest_bytes: &'static [u8],
     kernel: &'static [u8],
     config: &'static [u8],
 }
@@ -50,7 +53,7 @@ fn boot() -> Result<Infallible, Refusal> {
     let acpi_root = launch::find_acpi_root().ok_or(Refusal::NoAcpi)?;
     let stopwatch = Stopwatch::start(acpi_root);
 
-    let Checked { manifest, kernel, config } = read_and_check()?;
+    let Checked { manifest, manifest_bytes, kernel, config } = read_and_check()?;
     console.say(format_args!("measuring {} bytes of medium", manifest.image_bytes));
     let handover = Handover {
         image_sha256: Disk::open()?.measure(manifest.image_bytes)?,
@@ -64,6 +67,9 @@ fn boot() -> Result<Infallible, Refusal> {
     console.say(format_args!("kernel {}", manifest.kernel.sha256));
     console.say(format_args!("config {}", handover.config_sha256));
 
+    let measured = tpm::measure(&measurements(kernel, config, manifest_bytes, &handover.image_sha256))?;
+    console.say(format_args!("{measured}"));
+
     let prepared = Prepared::new(kernel, &handover, stopwatch.tsc_khz)?;
     console.say(format_args!("{} MHz by {}", stopwatch.tsc_khz / 1000, stopwatch.measured_by));
     console.say(format_args!("starting the kernel after {} ms", stopwatch.elapsed_ms()));
@@ -72,10 +78,11 @@ fn boot() -> Result<Infallible, Refusal> {
 
 fn read_and_check() -> Result<Checked, Refusal> {
     let mut volume = Volume::open()?;
-    let manifest = check::manifest(volume.read(MANIFEST_PATH, MANIFEST_BYTES_MAX)?)?;
+    let manifest_bytes = volume.read(MANIFEST_PATH, MANIFEST_BYTES_MAX)?;
+    let manifest = check::manifest(manifest_bytes)?;
     let kernel = volume.read(KERNEL_PATH, KERNEL_BYTES_MAX)?;
     check::file(KERNEL_PATH, kernel, &manifest.kernel)?;
     let config = volume.read(CONFIG_PATH, CONFIG_BYTES_MAX)?;
     check::config(config, &manifest.config)?;
-    Ok(Checked { manifest, kernel, config })
+    Ok(Checked { manifest, manifest_bytes, kernel, config })
 }

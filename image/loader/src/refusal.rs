@@ -109,6 +109,10 @@ pub enum Refusal {
     NoAcpi,
     /// The description of the machine does not fit its buffer.
     TreeTooLong,
+    /// There is a TPM 2.0, and what is started cannot be measured into it.
+    Tpm(FirmwareStatus),
+    /// There is a TPM 2.0, and its registers of SHA-256 are switched off.
+    TpmWithoutSha256,
 }
 
 /// Who can mend it.
@@ -116,6 +120,7 @@ enum Remedy {
     Medium,
     Start,
     Machine,
+    Tpm,
 }
 
 impl Refusal {
@@ -128,6 +133,7 @@ impl Refusal {
             | Self::FiveLevelPaging
             | Self::NoAcpi
             | Self::TreeTooLong => Remedy::Machine,
+            Self::Tpm(_) | Self::TpmWithoutSha256 => Remedy::Tpm,
             Self::DiskTooShort { .. }
             | Self::DiskRead { .. }
             | Self::Volume(_)
@@ -187,6 +193,8 @@ impl Refusal {
             Self::FiveLevelPaging => f.write_str("the firmware runs with 5-level paging"),
             Self::NoAcpi => f.write_str("the firmware publishes no ACPI tables"),
             Self::TreeTooLong => f.write_str("the description of this machine does not fit its buffer"),
+            Self::Tpm(status) => write!(f, "the TPM does not take a measurement: {status}"),
+            Self::TpmWithoutSha256 => f.write_str("the TPM's registers of SHA-256 are switched off"),
         }
     }
 }
@@ -210,6 +218,9 @@ impl fmt::Display for Remedy {
             }
             Self::Start => "start the machine from the medium itself,\n  not over a network or from a boot manager",
             Self::Machine => "change the firmware's set-up, or use another machine;\n  see the hardware requirements",
+            Self::Tpm => {
+                "switch the TPM's SHA-256 bank on in the firmware's set-up,\n  or the whole TPM off: then nothing is attested"
+            }
         })
     }
 }
@@ -283,6 +294,8 @@ mod tests {
             Refusal::FiveLevelPaging,
             Refusal::NoAcpi,
             Refusal::TreeTooLong,
+            Refusal::Tpm(FirmwareStatus(u64::MAX)),
+            Refusal::TpmWithoutSha256,
         ];
         for refusal in refusals {
             let text = refusal.to_string();

@@ -1,5 +1,6 @@
 //! The file as it is written, and the step from there to a checked [`Config`].
 
+mod attestation;
 mod keys;
 mod multicast;
 mod objects;
@@ -49,6 +50,7 @@ struct DiodeTable {
     key: Vec<keys::KeyTable>,
     expected_image_sha256: Option<Spanned<String>>,
     on_mismatch: Option<Spanned<OnMismatch>>,
+    attestation: Option<attestation::AttestationTable>,
 }
 
 #[derive(Deserialize)]
@@ -183,6 +185,7 @@ impl DiodeTable {
             name: name.as_str().into(),
             keys,
             expected_image: self.expected_image()?,
+            attestation: self.attestation.as_ref().map(attestation::AttestationTable::check).transpose()?,
             on_mismatch: self.on_mismatch.map_or(OnMismatch::Alarm, Spanned::into_inner),
         })
     }

@@ -191,6 +191,11 @@ fn mistakes_are_named_with_their_place() {
     folder.refuses(&DIODE.replace("diode.key", "short.key"), ":5:12: diode.key_file");
     folder.refuses(&format!("{DIODE}expected_image_sha256 = \"ab\"\n"), "exactly 64 hexadecimal digits");
     folder.refuses(
+        &format!("{DIODE}[diode.attestation]\nkey_sha256 = \"ab\"\npcr_8 = \"\"\npcr_9 = \"\"\n"),
+        ":7:14: diode.attestation.key_sha256: expected exactly 64",
+    );
+    folder.refuses(&format!("{DIODE}[diode.attestation]\nkey_sha256 = \"ab\"\n"), "missing field `pcr_8`");
+    folder.refuses(
         &format!("{DIODE}on_mismatch = \"stop\"\n"),
         "unknown variant `stop`, expected `alarm` or `refuse`",
     );
@@ -236,4 +241,22 @@ fn debug_output_shows_no_secret() {
     let mqtt = "[mqtt]\nbroker = \"h:1\"\nusername = \"u\"\npassword_file = \"password\"\n";
     let text = format!("{:?}", folder.parse(&format!("{DIODE}{mqtt}")).unwrap());
     assert!(!text.contains("secret") && !text.contains("74, 74"), "{text}");
+}
+
+#[test]
+fn an_attestation_names_the_key_and_registers() {
+    let folder = Folder::new();
+    let digest = |byte: &str| byte.repeat(32);
+    let table = format!(
+        "[diode.attestation]\nkey_sha256 = \"{}\"\npcr_4 = \"{}\"\npcr_8 = \"{}\"\npcr_9 = \"{}\"\n",
+        digest("01"),
+        digest("04"),
+        digest("08"),
+        digest("09")
+    );
+    let config = folder.parse(&format!("{DIODE}{table}")).expect("it is right");
+    let expected = config.diodes[0].attestation.as_ref().expect("it is there");
+    assert_eq!(expected.key, [1; 32]);
+    let registers = [None, None, Some([4; 32]), None, Some([8; 32]), Some([9; 32])];
+    assert_eq!(expected.registers, registers);
 }

@@ -23,6 +23,7 @@ impl Bench {
             keys: Vec::new(),
             expected_image: expected,
             on_mismatch,
+            attestation: None,
         };
         let limits = Limits {
             link: ReceiverConfig::default(),
@@ -103,6 +104,8 @@ fn short(item: &Item) -> String {
         Item::Beacon(_, check, _) => format!("beacon {}", check.word()),
         Item::Record { source, record, .. } => format!("{} {}", tag(source), record.sequence),
         Item::Gap { source, first, last, .. } => format!("{} gap {first}-{last}", tag(source)),
+        Item::Attestation(_, finding) => format!("attestation {}", finding.check.word()),
+        Item::AttestationAlarm(..) => "alarm attestation".to_owned(),
         Item::File(_) | Item::Stream(_) => unreachable!("the writer tells these"),
     }
 }
@@ -239,4 +242,18 @@ fn a_boot_that_ends_without_a_beacon_is_accounted_for() {
     bench.record(1, 0);
     assert_eq!(bench.take(EventKind::Ended), NOTHING);
     assert_eq!(bench.engine.counters().records_refused_unknown, 1);
+}
+
+#[test]
+fn a_box_that_is_not_attested_raises_one_alarm_and_its_records_pass() {
+    let mut bench = Bench::new(None, OnMismatch::Alarm, 10);
+    let diode = bench.engine.diodes.get_mut(&DIODE).expect("it is configured");
+    diode.attestation = Some(Expected { key: [1; 32], registers: [None; 6] });
+    let first = bench.beacon(EXPECTED);
+    assert_eq!(first[first.len() - 2..], ["attestation mismatch", "alarm attestation"]);
+    assert!(!bench.beacon(EXPECTED).iter().any(|item| item.contains("attestation")));
+    assert_eq!(bench.engine.counters().alarms, 1);
+    assert_eq!(bench.engine.diodes()[0].attestation.check.word(), "mismatch");
+    bench.announce(0, "level");
+    assert!(!bench.record(0, 0).is_empty());
 }

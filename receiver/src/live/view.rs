@@ -72,7 +72,8 @@ impl Frame<'_> {
         let mut lines = vec![Line::new(&format!("diode-receiver on {}", self.status.listen), BOLD)];
         for diode in &self.status.diodes {
             lines.push(Line::new(&diode_text(diode), ""));
-            lines.push(Line::new(&image_text(diode), image_colour(diode)));
+            lines.push(Line::new(&image_text(diode), check_colour(diode.image_check)));
+            lines.push(Line::new(&attestation_text(diode), check_colour(diode.attestation_check)));
         }
         lines.push(Line::new(&traffic_text(self.status), ""));
         lines.push(Line::new("", ""));
@@ -142,8 +143,14 @@ fn image_text(diode: &DiodeStatus) -> String {
     format!("  image {}{refused}: {digest}", diode.image_check.to_uppercase())
 }
 
-fn image_colour(diode: &DiodeStatus) -> &'static str {
-    match diode.image_check {
+fn attestation_text(diode: &DiodeStatus) -> String {
+    let fault = diode.attestation_fault.map_or_else(String::new, |fault| format!(", {fault}"));
+    let key = diode.attestation_key_sha256.as_deref().unwrap_or("-");
+    format!("  attestation {}{fault}: key {key}", diode.attestation_check.to_uppercase())
+}
+
+fn check_colour(check: &str) -> &'static str {
+    match check {
         "match" => GREEN,
         "mismatch" => RED,
         _ => YELLOW,
@@ -192,6 +199,9 @@ mod tests {
             boot: Some("ab".repeat(16)),
             image_check,
             image_refused: false,
+            attestation_check: "match",
+            attestation_fault: None,
+            attestation_key_sha256: None,
             image_sha256: Some("cd".repeat(32)),
             config_sha256: None,
             uptime_us: Some(3_000_000),

@@ -19,7 +19,7 @@ use super::Input;
 use crate::config::MqttConfig;
 use crate::counters::{SharedCounters, add};
 use crate::item::{ImageCheck, Item, Origin};
-use crate::json::{self, BeaconJson};
+use crate::json::{self, BeaconJson, attestation_payload};
 use crate::status::Status;
 use connection::Connection;
 use outbox::{Message, Outbox};
@@ -135,7 +135,15 @@ impl Mqtt {
                 self.outbox.set_retained(topic, payload);
             }
             // An alarm repeats what the image check before it said; a boot shows in the next state.
-            Item::Alarm(..) | Item::Boot(_) | Item::File(_) | Item::Stream(_) => {}
+            Item::Attestation(origin, finding) => {
+                let topic = format!("{}/{}/$attestation", self.config.topic_prefix, origin.diode);
+                self.outbox.set_retained(topic, attestation_payload(origin, finding));
+            }
+            Item::AttestationAlarm(..)
+            | Item::Alarm(..)
+            | Item::Boot(_)
+            | Item::File(_)
+            | Item::Stream(_) => {}
         }
     }
 

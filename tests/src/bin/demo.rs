@@ -40,8 +40,13 @@ fn main() -> Result<()> {
     let _plant = Plant::start(loopback(PLANT_PORT), DEMO_SPEED).context("starting the demo plant")?;
     let broker = Broker::start(folder.path())?;
     introduce(&image, &broker, folder.path());
-    let settings =
-        ReceiverSettings { port: RECEIVER_PORT, broker: Some(broker.port), image: &image, live: true };
+    let settings = ReceiverSettings {
+        port: RECEIVER_PORT,
+        broker: Some(broker.port),
+        image: &image,
+        attestation: None,
+        live: true,
+    };
     let receiver = RunningReceiver::start(folder.path(), &settings)?;
     let mut machine = start_box(&image, folder.path())?;
     let loader_started = watch_for_loader(&machine);

@@ -8,6 +8,7 @@ mod receiver;
 mod scripts;
 mod status;
 mod time;
+mod tpm;
 mod wire;
 
 pub(super) use formats::config;
@@ -39,6 +40,7 @@ pub fn of(name: &str) -> Vec<Seed> {
         "sntp" => time::sntp(),
         "status_http" => status::http(),
         "status_modbus" => status::modbus(),
+        "tpm" => tpm::tpm(),
         _ => Vec::new(),
     }
 }

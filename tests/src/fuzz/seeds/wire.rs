@@ -1,14 +1,15 @@
 //! Seeds of what crosses wires.
 
 use noreturn_collect::modbus::exercise::device;
+use noreturn_wire::attestation::{Point, QUOTED_PCRS};
 use noreturn_wire::crossing::{
     CROSSING_BYTES_MAX, ClockReading, encode_clock, encode_counters, encode_message,
 };
 use noreturn_wire::frame::SHARD_BYTES_MAX;
 use noreturn_wire::{
-    Announce, Beacon, Body, BootId, CardModel, Class, ClockState, Code, Counter, Counters, DiodeId, DmaFence,
-    Fault, Header, Heads, LastStop, Message, OutsideCard, Quality, Record, SourceId, TimeQuality, TimeSource,
-    Value, Watchdog,
+    Announce, Attestation, Beacon, Body, BootId, CardModel, Class, ClockState, Code, Counter, Counters,
+    DiodeId, DmaFence, Fault, Header, Heads, LastStop, Message, OutsideCard, Quality, Quote, Record,
+    SourceId, TimeQuality, TimeSource, Value, Watchdog,
 };
 
 use super::Seed;
@@ -103,8 +104,18 @@ fn beacon() -> Vec<u8> {
         dma_fence: DmaFence::Active,
         clock: CLOCK,
         counters: counters(),
+        attestation: Attestation::Quoted(quote()),
     };
     beacon.encode(&mut [0; SHARD_BYTES_MAX]).expect("it fits").to_vec()
+}
+
+fn quote() -> Quote {
+    Quote {
+        key: Point([3; 32], [4; 32]),
+        pcrs: [[5; 32]; QUOTED_PCRS.len()],
+        statement: b"\xffTCG".iter().copied().collect(),
+        signature: Point([6; 32], [7; 32]),
+    }
 }
 
 fn counters() -> Counters {

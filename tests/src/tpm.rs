@@ -1,0 +1,80 @@
+//! A TPM 2.0 for the box: swtpm, which QEMU shows behind either of the interfaces of real ones.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process::{Process, wait_for};
+
+/// How the box speaks to its TPM.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Interface {
+    /// Byte by byte (TIS).
+    Fifo,
+    /// Through a command and response buffer.
+    Crb,
+}
+
+impl Interface {
+    const fn device(self) -> &'static str {
+        match self {
+            Self::Fifo => "tpm-tis",
+            Self::Crb => "tpm-crb",
+        }
+    }
+}
+
+/// A TPM that runs, and ends when QEMU lets go of it.
+#[derive(Debug)]
+pub struct Tpm {
+    _process: Process,
+    socket: PathBuf,
+}
+
+impl Tpm {
+    /// Starts the TPM whose state lies in `folder`; without any it is a new one, with a random seed.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn start(folder: &Path) -> Result<Self> {
+        let (state, socket) = (folder.join("tpm"), folder.join("tpm.socket"));
+        fs::create_dir_all(&state)?;
+        let mut command = Command::new("swtpm");
+        command.args(["socket", "--tpm2", "--flags", "startup-clear", "--tpmstate"]);
+        command.arg(format!("dir={}", state.display())).arg("--ctrl");
+        command.arg(format!("type=unixio,path={}", socket.display()));
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let mut process = Process::start("swtpm", &mut command)?;
+        wait_for("swtpm's socket", || {
+            process.check_running()?;
+            Ok(socket.exists().then_some(()))
+        })?;
+        Ok(Self { _process: process, socket })
+    }
+
+    /// Makes a TPM in `folder` in which only the registers of SHA-1 are switched on.
+    ///
+    /// # Errors
+    /// With what swtpm says.
+    pub fn set_up_without_sha256(folder: &Path) -> Result<()> {
+        let state = folder.join("tpm");
+        fs::create_dir_all(&state)?;
+        let mut command = Command::new("swtpm_setup");
+        command.args(["--tpm2", "--pcr-banks", "sha1", "--tpmstate"]).arg(&state);
+        let output = command.output().context("starting swtpm_setup")?;
+        ensure!(output.status.success(), "swtpm_setup failed: {output:?}");
+        Ok(())
+    }
+
+    /// Arguments that put it into QEMU's machine.
+    #[must_use]
+    pub fn arguments(&self, interface: Interface) -> Vec<String> {
+        let socket = format!("socket,id=tpm-socket,path={}", self.socket.display());
+        let device = format!("{},tpmdev=tpm", interface.device());
+        ["-chardev", &socket, "-tpmdev", "emulator,id=tpm,chardev=tpm-socket", "-device", &device]
+            .map(str::to_owned)
+            .to_vec()
+    }
+}
