@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::card::Card;
 use crate::process::{Process, wait_for, wait_for_text};
+use crate::repository;
 
 const FIRMWARE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 
@@ -139,7 +140,7 @@ impl<'a> Machine<'a> {
     pub fn start_with(&self, more: &[String]) -> Result<Running> {
         let serial = self.folder.join("serial.log");
         let monitor = self.folder.join("monitor");
-        let mut qemu = Command::new("qemu-system-x86_64");
+        let mut qemu = self.emulator();
         qemu.args([
             "-nodefaults",
             "-display",
@@ -170,6 +171,19 @@ impl<'a> Machine<'a> {
         qemu.stdin(Stdio::null()).stdout(Stdio::null());
         let process = Process::start("QEMU", &mut qemu)?;
         Ok(Running { process, serial, monitor })
+    }
+
+    /// The machine's own QEMU, or the one that `scripts/lib/qemu-igb.sh` unpacked, for cards that the former may not have.
+    fn emulator(&self) -> Command {
+        const NAME: &str = "qemu-system-x86_64";
+        if self.inside != Card::Igb && self.outside != Card::Igb {
+            return Command::new(NAME);
+        }
+        let unpacked = repository::root().join(".tools/qemu-igb/usr");
+        let mut qemu = Command::new(unpacked.join("bin").join(NAME));
+        qemu.env("LD_LIBRARY_PATH", unpacked.join("lib/x86_64-linux-gnu"));
+        qemu.arg("-L").arg(unpacked.join("share/qemu"));
+        qemu
     }
 
     fn outside_netdev(&self) -> String {

@@ -41,6 +41,8 @@ const RESET_TIMEOUT_US: u64 = 1_000_000;
 const RESET_PAUSE_US: u32 = 10_000;
 /// After the settings are read the card still configures its PHY from them.
 const PHY_PAUSE_US: u32 = 25_000;
+/// How long the PHY may take to be told (82576 datasheet, 8.2.4: 64 µs).
+const PHY_TIMEOUT_US: u64 = 10_000;
 /// How long a queue may take to be on.
 const QUEUE_TIMEOUT_US: u64 = 10_000;
 
@@ -67,6 +69,7 @@ impl<R: Registers> Transmitter<R> {
         let firmware = firmware_state(&registers);
         reset(platform, &mut registers, address)?;
         silence(&mut registers, receive_queues);
+        negotiate(platform, &mut registers);
         let station_address = station_address(&registers);
         let error = StartError::Missing { address, what: "Ethernet address of its own" };
         let station_address = station_address.ok_or(error)?;
@@ -199,6 +202,13 @@ fn silence<R: Registers>(registers: &mut TransmitRegisters<R>, receive_queues: u
     Silenced::ALL.into_iter().for_each(|register| registers.silence(register));
     let cleared = CONTROL_FLOW_CONTROL | CONTROL_FORCE_SPEED_AND_DUPLEX | CONTROL_MASTER_DISABLE;
     registers.change(Register::Control, cleared, CONTROL_SET_LINK_UP);
+}
+
+/// After a reset of the card its PHY waits to be told. A card without one (fibre, backplane) does not answer, which is no error: whether
+/// there is a link is seen later.
+fn negotiate<P: Platform, R: Registers>(platform: &mut P, registers: &mut TransmitRegisters<R>) {
+    registers.negotiate();
+    wait_until(platform, PHY_TIMEOUT_US, || registers.is_phy_ready());
 }
 
 /// Names the ring while its queue is off.

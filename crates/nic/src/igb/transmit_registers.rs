@@ -94,6 +94,12 @@ pub(super) enum EvidenceRegister {
     ManagementControl = 0x5820,
 }
 
+/// MDIC: the way to the PHY.
+const PHY_ACCESS: usize = 0x0020;
+/// Writes (OP) to the control register (0) of the card's own PHY (1): negotiate, and start that anew (IEEE 802.3, 22.2.4.1).
+const PHY_NEGOTIATE: u32 = 1 << 26 | 1 << 21 | 1 << 12 | 1 << 9;
+const PHY_READY: u32 = 1 << 28;
+
 /// RXDCTL0: whether the first receive queue is used. That of queue 0 is, after a reset of some of the cards.
 const RECEIVE_QUEUE_CONTROL: usize = 0xc028;
 const RECEIVE_QUEUE_STRIDE: usize = 0x40;
@@ -122,6 +128,16 @@ impl<R: Registers> TransmitRegisters<R> {
     pub(super) fn change(&mut self, register: TransmitRegister, cleared: u32, set: u32) {
         let value = self.read(register);
         self.write(register, value & !cleared | set);
+    }
+
+    /// Asks the PHY to negotiate the link anew, and can ask it nothing else.
+    pub(super) fn negotiate(&mut self) {
+        self.registers.write32(PHY_ACCESS, PHY_NEGOTIATE);
+    }
+
+    /// Whether the PHY has been told.
+    pub(super) fn is_phy_ready(&self) -> bool {
+        self.registers.read32(PHY_ACCESS) & PHY_READY != 0
     }
 
     /// Switches off what a register is for.

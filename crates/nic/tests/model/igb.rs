@@ -8,6 +8,7 @@ const BASE: u64 = 0xfeb0_0000;
 
 const CTRL: u64 = 0x0000;
 const STATUS: u64 = 0x0008;
+const MDIC: u64 = 0x0020;
 const RCTL: u64 = 0x0100;
 const TCTL: u64 = 0x0400;
 const RDBAL: u64 = 0xc000;
@@ -126,7 +127,8 @@ impl Card for Igb {
             CTRL => self.register(CTRL) & !(1 << 26),
             STATUS => {
                 let mastering = self.register(CTRL) >> 2 & 1 ^ 1;
-                u32::from(self.link_up) << 1 | mastering << 19
+                let has_negotiated = self.register(MDIC) != 0;
+                u32::from(self.link_up && has_negotiated) << 1 | mastering << 19
             }
             _ if self.stuck.contains_key(&offset) => self.stuck[&offset],
             RAL => u32::from_le_bytes([a, b, c, d]),
@@ -142,6 +144,10 @@ impl Card for Igb {
         }
         self.registers.insert(offset, value);
         match offset {
+            MDIC => {
+                assert_eq!(value, 0x0420_1200, "only to negotiate anew");
+                self.registers.insert(MDIC, value | 1 << 28);
+            }
             CTRL if value & 1 << 26 != 0 => self.reset(),
             TDT => self.send(bus),
             _ => {}
