@@ -29,7 +29,7 @@ pub enum ReceivePath {
         /// The device control register as read.
         control: u32,
     },
-    /// igb: a register that was set to zero, of wake-up, flow control or interrupts, is not.
+    /// igb: a register that was set to zero, of wake-up or flow control, is not.
     Silenced {
         /// Offset of the register.
         offset: usize,
@@ -57,10 +57,9 @@ impl fmt::Display for ReceivePath {
             Self::Pause { control } => {
                 write!(f, "PAUSE frames would hold it up (CTRL reads {control:#010x})")
             }
-            Self::Silenced { offset, value } => write!(
-                f,
-                "its register {offset:#06x} (wake-up, flow control or interrupts) reads {value:#010x}, not 0"
-            ),
+            Self::Silenced { offset, value } => {
+                write!(f, "its register {offset:#06x} (wake-up or flow control) reads {value:#010x}, not 0")
+            }
             Self::Queue => write!(f, "its receive queue is enabled"),
         }
     }

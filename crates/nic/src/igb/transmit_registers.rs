@@ -36,10 +36,6 @@ pub(super) enum TransmitRegister {
 pub(super) enum SilencedRegister {
     /// FCTTV: how long PAUSE frames ask the other end to wait.
     PauseTime = 0x0170,
-    /// EIAC: which interrupts clear themselves.
-    InterruptAutoClear = 0x152c,
-    /// EIAM: which interrupts mask themselves.
-    InterruptAutoMask = 0x1530,
     /// FCRTL0: when PAUSE frames are sent; zero is never.
     PauseLow = 0x2160,
     /// FCRTH0: as above.
@@ -54,10 +50,8 @@ pub(super) enum SilencedRegister {
 
 impl SilencedRegister {
     /// All of them.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::PauseTime,
-        Self::InterruptAutoClear,
-        Self::InterruptAutoMask,
         Self::PauseLow,
         Self::PauseHigh,
         Self::PauseRefresh,
