@@ -129,7 +129,8 @@ impl<R: Registers> Transmitter<R> {
     }
 
     /// Shows by the card's own registers that nothing in it receives, listens for PAUSE frames or waits to be woken up.
-    pub(super) fn check_receive_off(&self) -> Result<(), ReceivePath> {
+    /// A negotiation of the link can switch PAUSE frames on: they are switched off again, and must then read so.
+    pub(super) fn check_receive_off(&mut self) -> Result<(), ReceivePath> {
         let receive_control = self.registers.evidence(Evidence::ReceiveControl);
         if receive_control != 0 {
             return Err(ReceivePath::Receiver { receive_control });
@@ -139,6 +140,9 @@ impl<R: Registers> Transmitter<R> {
             if control & QUEUE_ENABLE != 0 {
                 return Err(ReceivePath::CardQueue { queue, control });
             }
+        }
+        if self.registers.read(Register::Control) & CONTROL_FLOW_CONTROL != 0 {
+            self.registers.change(Register::Control, CONTROL_FLOW_CONTROL, 0);
         }
         let control = self.registers.read(Register::Control);
         if control & CONTROL_FLOW_CONTROL != 0 {
