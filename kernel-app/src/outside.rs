@@ -245,6 +245,7 @@ fn card_state(card: &OutsideCard, firmware: FirmwareState) -> CardState {
     CardState {
         model: match card.model() {
             CardModel::IntelE1000e => noreturn_wire::CardModel::IntelE1000e,
+            CardModel::IntelIgb => noreturn_wire::CardModel::IntelIgb,
             CardModel::VirtioNet => noreturn_wire::CardModel::VirtioNet,
         },
         link_up: card.link_up(),

@@ -202,6 +202,7 @@ impl BeaconJson {
                 card: match beacon.outside.model {
                     CardModel::VirtioNet => "virtio-net",
                     CardModel::IntelE1000e => "e1000e",
+                    CardModel::IntelIgb => "igb",
                 },
                 link_up: beacon.outside.link_up,
                 firmware_left_receiver_on: beacon.outside.firmware_left_receiver_on,

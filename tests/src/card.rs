@@ -1,4 +1,4 @@
-//! The two card models that the image drives, as QEMU and a site file name them.
+//! The card models that the image drives, as QEMU and a site file name them.
 
 /// A network card model of QEMU's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -7,6 +7,8 @@ pub enum Card {
     VirtioNet,
     /// Intel 82574L.
     E1000e,
+    /// Intel 82576, which QEMU has since version 8.
+    Igb,
 }
 
 impl Card {
@@ -16,6 +18,7 @@ impl Card {
         match self {
             Self::VirtioNet => "virtio-net-pci,disable-legacy=on,romfile=",
             Self::E1000e => "e1000e,romfile=",
+            Self::Igb => "igb,romfile=",
         }
     }
 }

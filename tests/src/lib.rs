@@ -6,6 +6,7 @@ pub mod broker;
 pub mod card;
 pub mod counting;
 pub mod example;
+pub mod flood;
 pub mod fuzz;
 pub mod gdb;
 pub mod hostile;

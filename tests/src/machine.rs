@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::card::Card;
 use crate::ports::{free_udp, loopback};
 use crate::process::{Process, wait_for, wait_for_text};
+use crate::repository;
 
 const FIRMWARE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 
@@ -152,7 +153,7 @@ impl<'a> Machine<'a> {
     pub fn start_with(&self, more: &[String]) -> Result<Running> {
         let serial = self.folder.join("serial.log");
         let monitor = self.folder.join("monitor");
-        let mut qemu = Command::new("qemu-system-x86_64");
+        let mut qemu = self.emulator();
         qemu.args([
             "-nodefaults",
             "-display",
@@ -190,6 +191,19 @@ impl<'a> Machine<'a> {
             InsideWire::Plant => "user,id=inside,net=10.1.0.0/24,host=10.1.0.1".to_owned(),
             InsideWire::Silent(wire) => datagrams("inside", loopback(free_udp()?), wire),
         })
+    }
+
+    /// The machine's own QEMU, or the one that `scripts/lib/qemu-igb.sh` unpacked, for cards that the former may not have.
+    fn emulator(&self) -> Command {
+        const NAME: &str = "qemu-system-x86_64";
+        if self.inside != Card::Igb && self.outside != Card::Igb {
+            return Command::new(NAME);
+        }
+        let unpacked = repository::root().join(".tools/qemu-igb/usr");
+        let mut qemu = Command::new(unpacked.join("bin").join(NAME));
+        qemu.env("LD_LIBRARY_PATH", unpacked.join("lib/x86_64-linux-gnu"));
+        qemu.arg("-L").arg(unpacked.join("share/qemu"));
+        qemu
     }
 
     fn outside_netdev(&self) -> String {

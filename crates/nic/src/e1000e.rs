@@ -11,7 +11,7 @@ mod outside;
 mod receive;
 mod transmit;
 mod transmit_registers;
-mod transmit_ring;
+pub(crate) mod transmit_ring;
 
 pub use inside::Inside;
 pub use outside::Outside;
@@ -23,9 +23,9 @@ use crate::platform::Platform;
 /// Bytes of registers behind base address register 0.
 const REGISTERS_BYTES: usize = 0x2_0000;
 /// Descriptors of each ring. A ring is full with one descriptor less.
-const RING_ENTRIES: usize = 256;
+pub(crate) const RING_ENTRIES: usize = 256;
 /// Bytes of a descriptor, in either direction.
-const DESCRIPTOR_BYTES: usize = 16;
+pub(crate) const DESCRIPTOR_BYTES: usize = 16;
 
 /// Whether the driver knows the card.
 pub(crate) fn drives(function: &Function) -> bool {
@@ -36,7 +36,7 @@ pub(crate) fn drives(function: &Function) -> bool {
 }
 
 /// Finds where the card's registers are.
-fn locate<P: Platform>(platform: &mut P, function: &Function) -> Result<u64, StartError> {
+pub(crate) fn locate<P: Platform>(platform: &mut P, function: &Function) -> Result<u64, StartError> {
     let address = function.address;
     let bar =
         function.memory_bar(platform, 0).map_err(|error| StartError::Bar { address, index: 0, error })?;
@@ -47,7 +47,7 @@ fn locate<P: Platform>(platform: &mut P, function: &Function) -> Result<u64, Sta
 }
 
 /// Maps the card's registers.
-fn map<P: Platform>(platform: &mut P, physical: u64) -> Result<P::Registers, StartError> {
+pub(crate) fn map<P: Platform>(platform: &mut P, physical: u64) -> Result<P::Registers, StartError> {
     let error = StartError::NotMapped { physical, bytes: REGISTERS_BYTES };
     platform.map_registers(physical, REGISTERS_BYTES).ok_or(error)
 }

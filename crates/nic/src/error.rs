@@ -7,15 +7,34 @@ use crate::pci::{BarError, ConfigSpace, Function, PciAddress, scan};
 /// Something in a card by which a frame could still come in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ReceivePath {
-    /// e1000e: the receive control register is not zero (or the card no longer answers).
+    /// Intel: the receive control register is not zero (or the card no longer answers).
     Receiver {
         /// The register as read.
         receive_control: u32,
     },
-    /// e1000e: the card's management controller takes packets from the cable.
+    /// Intel: the card's management controller takes packets from the cable.
     Management {
         /// The management control register as read.
         management_control: u32,
+    },
+    /// igb: a receive queue is enabled.
+    CardQueue {
+        /// Which one.
+        queue: usize,
+        /// Its control register as read.
+        control: u32,
+    },
+    /// igb: PAUSE frames would hold the card up.
+    Pause {
+        /// The device control register as read.
+        control: u32,
+    },
+    /// igb: a register that was set to zero, of wake-up or flow control, is not.
+    Silenced {
+        /// Offset of the register.
+        offset: usize,
+        /// The register as read.
+        value: u32,
     },
     /// virtio: the receive queue is enabled (or the card no longer answers).
     Queue,
@@ -32,6 +51,15 @@ impl fmt::Display for ReceivePath {
                 "its management controller receives (MANC reads {management_control:#010x}); \
                  switch manageability (BMC, AMT, ASF) off for this card"
             ),
+            Self::CardQueue { queue, control } => {
+                write!(f, "its receive queue {queue} is on (RXDCTL reads {control:#010x})")
+            }
+            Self::Pause { control } => {
+                write!(f, "PAUSE frames would hold it up (CTRL reads {control:#010x})")
+            }
+            Self::Silenced { offset, value } => {
+                write!(f, "its register {offset:#06x} (wake-up or flow control) reads {value:#010x}, not 0")
+            }
             Self::Queue => write!(f, "its receive queue is enabled"),
         }
     }
@@ -104,7 +132,11 @@ impl fmt::Display for StartError {
             }
             Self::Unsupported { function, found } => {
                 write!(f, "no driver for {function}; {found}. Drivers: 8086:10d3, 8086:10f6 ")?;
-                write!(f, "(Intel 82574), 1af4:1041 and modern 1af4:1000 (virtio-net)")
+                write!(f, "(Intel 82574), 8086:10c9 and other 82576, 8086:1521 and other I350, ")?;
+                write!(
+                    f,
+                    "8086:1533 and other I210, 8086:1539 (I211), 1af4:1041 and modern 1af4:1000 (virtio-net)"
+                )
             }
             Self::Bar { address, index, error } => {
                 write!(f, "card {address}, base address register {index}: {error}")

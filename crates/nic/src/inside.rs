@@ -6,13 +6,13 @@ use smoltcp::time::Instant;
 use crate::error::StartError;
 use crate::ethernet::FRAME_BYTES_MAX;
 use crate::memory::MmioRegion;
-use crate::outside::{CardModel, open};
+use crate::outside::{CardModel, Model, open};
 use crate::pci::PciAddress;
 use crate::platform::Platform;
 use crate::registers::Registers;
 use crate::slots::SLOTS_MAX;
 use crate::transmit::{TransmitCounters, TransmitError};
-use crate::{e1000e, virtio};
+use crate::{e1000e, igb, virtio};
 
 /// What a look into the receive ring found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,6 +65,7 @@ pub struct InsideCard<R = MmioRegion> {
 #[derive(Debug)]
 enum Driver<R> {
     E1000e(e1000e::Inside<R>),
+    Igb(igb::Inside<R>),
     VirtioNet(virtio::Inside<R>),
 }
 
@@ -72,6 +73,7 @@ impl<R: Registers> Driver<R> {
     fn card(&self) -> &dyn TwoWay {
         match self {
             Self::E1000e(card) => card,
+            Self::Igb(card) => card,
             Self::VirtioNet(card) => card,
         }
     }
@@ -79,6 +81,7 @@ impl<R: Registers> Driver<R> {
     fn card_mut(&mut self) -> &mut dyn TwoWay {
         match self {
             Self::E1000e(card) => card,
+            Self::Igb(card) => card,
             Self::VirtioNet(card) => card,
         }
     }
@@ -95,8 +98,11 @@ impl<R: Registers> InsideCard<R> {
     ) -> Result<Self, StartError> {
         let (function, model) = open(platform, address)?;
         let driver = match model {
-            CardModel::IntelE1000e => Driver::E1000e(e1000e::Inside::start(platform, &function)?),
-            CardModel::VirtioNet => Driver::VirtioNet(virtio::Inside::start(platform, &function)?),
+            Model::Igb { receive_queues } => {
+                Driver::Igb(igb::Inside::start(platform, &function, receive_queues)?)
+            }
+            Model::E1000e => Driver::E1000e(e1000e::Inside::start(platform, &function)?),
+            Model::VirtioNet => Driver::VirtioNet(virtio::Inside::start(platform, &function)?),
         };
         let counters = InsideCounters::default();
         Ok(Self { driver, counters, received: [0; FRAME_BYTES_MAX], sending: [0; FRAME_BYTES_MAX] })
@@ -107,6 +113,7 @@ impl<R: Registers> InsideCard<R> {
     pub fn model(&self) -> CardModel {
         match self.driver {
             Driver::E1000e(_) => CardModel::IntelE1000e,
+            Driver::Igb(_) => CardModel::IntelIgb,
             Driver::VirtioNet(_) => CardModel::VirtioNet,
         }
     }

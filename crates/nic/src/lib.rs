@@ -17,6 +17,7 @@ pub mod e1000e;
 mod error;
 pub mod ethernet;
 mod frame;
+pub mod igb;
 mod inside;
 #[allow(unsafe_code)]
 mod memory;

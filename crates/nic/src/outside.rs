@@ -7,7 +7,7 @@ use crate::platform::Platform;
 use crate::registers::Registers;
 use crate::sight::{LinkPlace, LinkSight};
 use crate::transmit::{TransmitCounters, TransmitError};
-use crate::{e1000e, virtio};
+use crate::{e1000e, igb, virtio};
 
 /// All that an outside card can do.
 pub trait TransmitOnly {
@@ -49,6 +49,8 @@ pub struct FirmwareState {
 pub enum CardModel {
     /// Intel 82574.
     IntelE1000e,
+    /// Intel 82576, I350, I210 or I211.
+    IntelIgb,
     /// virtio-net.
     VirtioNet,
 }
@@ -69,6 +71,8 @@ pub enum CardModel {
 pub enum OutsideCard<R = MmioRegion> {
     /// Intel 82574.
     E1000e(e1000e::Outside<R>),
+    /// Intel 82576, I350, I210 or I211.
+    Igb(igb::Outside<R>),
     /// virtio-net.
     VirtioNet(virtio::Outside<R>),
 }
@@ -85,10 +89,12 @@ impl<R: Registers> OutsideCard<R> {
     ) -> Result<(Self, FirmwareState), StartError> {
         let (function, model) = open(platform, address)?;
         match model {
-            CardModel::IntelE1000e => {
+            Model::Igb { receive_queues } => igb::Outside::start(platform, &function, receive_queues)
+                .map(|(card, left)| (Self::Igb(card), left)),
+            Model::E1000e => {
                 e1000e::Outside::start(platform, &function).map(|(card, left)| (Self::E1000e(card), left))
             }
-            CardModel::VirtioNet => {
+            Model::VirtioNet => {
                 virtio::Outside::start(platform, &function).map(|(card, left)| (Self::VirtioNet(card), left))
             }
         }
@@ -99,6 +105,7 @@ impl<R: Registers> OutsideCard<R> {
     pub fn model(&self) -> CardModel {
         match self {
             Self::E1000e(_) => CardModel::IntelE1000e,
+            Self::Igb(_) => CardModel::IntelIgb,
             Self::VirtioNet(_) => CardModel::VirtioNet,
         }
     }
@@ -117,6 +124,7 @@ impl<R: Registers> OutsideCard<R> {
     fn link_place(&self) -> LinkPlace {
         match self {
             Self::E1000e(card) => card.link_place(),
+            Self::Igb(card) => card.link_place(),
             Self::VirtioNet(card) => card.link_place(),
         }
     }
@@ -124,6 +132,7 @@ impl<R: Registers> OutsideCard<R> {
     fn card(&self) -> &dyn TransmitOnly {
         match self {
             Self::E1000e(card) => card,
+            Self::Igb(card) => card,
             Self::VirtioNet(card) => card,
         }
     }
@@ -131,6 +140,7 @@ impl<R: Registers> OutsideCard<R> {
     fn card_mut(&mut self) -> &mut dyn TransmitOnly {
         match self {
             Self::E1000e(card) => card,
+            Self::Igb(card) => card,
             Self::VirtioNet(card) => card,
         }
     }
@@ -158,18 +168,37 @@ impl<R: Registers> TransmitOnly for OutsideCard<R> {
     }
 }
 
+/// Which driver a card needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Model {
+    E1000e,
+    Igb { receive_queues: usize },
+    VirtioNet,
+}
+
+impl Model {
+    fn of(function: &Function) -> Option<Self> {
+        if let Some(receive_queues) = igb::receive_queues(function) {
+            return Some(Self::Igb { receive_queues });
+        }
+        match function {
+            function if e1000e::drives(function) => Some(Self::E1000e),
+            function if virtio::drives(function) => Some(Self::VirtioNet),
+            _ => None,
+        }
+    }
+}
+
 /// Finds the card at an address, silences it, and tells which driver it needs.
 pub(crate) fn open<P: Platform>(
     platform: &mut P,
     address: PciAddress,
-) -> Result<(Function, CardModel), StartError> {
+) -> Result<(Function, Model), StartError> {
     let Some(function) = Function::at(platform, address) else {
         return Err(StartError::NoCard { address, found: CardList::find(platform) });
     };
-    let model = match function {
-        function if e1000e::drives(&function) => CardModel::IntelE1000e,
-        function if virtio::drives(&function) => CardModel::VirtioNet,
-        function => return Err(StartError::Unsupported { function, found: CardList::find(platform) }),
+    let Some(model) = Model::of(&function) else {
+        return Err(StartError::Unsupported { function, found: CardList::find(platform) });
     };
     function.silence(platform);
     Ok((function, model))

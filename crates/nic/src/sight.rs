@@ -15,8 +15,8 @@ const WINDOW_BYTES: usize = 4;
 /// Where the physical address of a card's status register is, and which kind it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum LinkPlace {
-    /// STATUS of an 82574, whose bit 1 is the link (datasheet, 10.2.2.2). Reading has no side effect.
-    E1000e {
+    /// STATUS of an Intel card, whose bit 1 is the link (82574 datasheet, 10.2.2.2; 82576, 8.2.2). Reading has no side effect.
+    Intel {
         /// Physical address of the register.
         physical: u64,
     },
@@ -37,7 +37,7 @@ pub struct LinkSight<R = MmioRegion> {
 
 #[derive(Debug)]
 enum Register<R> {
-    E1000e(R),
+    Intel(R),
     VirtioNet(R),
     Untold,
 }
@@ -53,7 +53,7 @@ impl<R: Registers> LinkSight<R> {
             platform.map_registers(physical, WINDOW_BYTES).ok_or(error)
         };
         let register = match place {
-            LinkPlace::E1000e { physical } => Register::E1000e(map(physical)?),
+            LinkPlace::Intel { physical } => Register::Intel(map(physical)?),
             LinkPlace::VirtioNet { physical } => Register::VirtioNet(map(physical)?),
             LinkPlace::Untold => Register::Untold,
         };
@@ -64,7 +64,7 @@ impl<R: Registers> LinkSight<R> {
     #[must_use]
     pub fn link_up(&self) -> bool {
         match &self.register {
-            Register::E1000e(word) => match word.read32(0) {
+            Register::Intel(word) => match word.read32(0) {
                 u32::MAX => false,
                 status => status & 1 << 1 != 0,
             },

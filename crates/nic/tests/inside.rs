@@ -3,6 +3,7 @@
 mod model;
 
 use model::e1000e::E1000e;
+use model::igb::Igb;
 use model::virtio::Virtio;
 use model::{CARD, Card, Lie, Machine, frame, padded};
 use noreturn_nic::{CardModel, InsideCard, StartError};
@@ -50,6 +51,11 @@ fn e1000e_frames_come_and_go() {
 }
 
 #[test]
+fn igb_frames_come_and_go() {
+    frames_come_and_go_exactly::<Igb>(CardModel::IntelIgb);
+}
+
+#[test]
 fn virtio_frames_come_and_go() {
     frames_come_and_go_exactly::<Virtio>(CardModel::VirtioNet);
 }
@@ -68,6 +74,11 @@ fn a_burst_fills_the_ring<C: Card>(capacity: usize) {
 #[test]
 fn e1000e_burst() {
     a_burst_fills_the_ring::<E1000e>(255);
+}
+
+#[test]
+fn igb_burst() {
+    a_burst_fills_the_ring::<Igb>(255);
 }
 
 #[test]
@@ -96,6 +107,22 @@ fn e1000e_lies_are_counted() {
     let errors = [0, 1, 2, 4, 7].map(|bit| Lie::Status { status: 0b11, errors: 1 << bit });
     let no_end = [Lie::Status { status: 0b01, errors: 0 }];
     lies_are_counted::<E1000e>(&[&lengths[..], &errors, &no_end].concat(), 13, 0);
+}
+
+#[test]
+fn igb_lies_are_counted() {
+    let lengths = [0, 13, 1515, 2047, 2048, 2049, 65_535].map(Lie::Length);
+    let others = [Lie::Status { status: 0b11, errors: 1 << 7 }, Lie::Status { status: 0b01, errors: 0 }];
+    lies_are_counted::<Igb>(&[&lengths[..], &others].concat(), 9, 0);
+}
+
+#[test]
+fn igb_whose_receive_queue_stays_off_is_an_error() {
+    let machine = Igb::machine();
+    machine.with_card(|card, _| card.stuck.insert(0xc028, 0));
+    let error = InsideCard::start(&mut machine.clone(), CARD).map(|_| ()).expect_err("no queue");
+    assert!(matches!(error, StartError::Missing { .. }), "{error}");
+    assert!(!machine.is_mastering());
 }
 
 #[test]
@@ -177,6 +204,11 @@ fn a_full_transmit_ring_does_not_stop_hearing<C: Card>(capacity: usize) {
 #[test]
 fn e1000e_full_transmit_ring() {
     a_full_transmit_ring_does_not_stop_hearing::<E1000e>(255);
+}
+
+#[test]
+fn igb_full_transmit_ring() {
+    a_full_transmit_ring_does_not_stop_hearing::<Igb>(255);
 }
 
 #[test]

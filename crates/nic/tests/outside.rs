@@ -3,6 +3,7 @@
 mod model;
 
 use model::e1000e::E1000e;
+use model::igb::Igb;
 use model::virtio::Virtio;
 use model::{CARD, Card, Lie, Machine, Write, frame, padded};
 use noreturn_nic::{
@@ -42,6 +43,11 @@ fn e1000e_frames_arrive_exactly() {
 }
 
 #[test]
+fn igb_frames_arrive_exactly() {
+    frames_arrive_exactly::<Igb>();
+}
+
+#[test]
 fn virtio_frames_arrive_exactly() {
     frames_arrive_exactly::<Virtio>();
 }
@@ -67,6 +73,11 @@ fn e1000e_full_ring() {
 }
 
 #[test]
+fn igb_full_ring() {
+    a_full_ring_refuses_and_recovers::<Igb>(255);
+}
+
+#[test]
 fn virtio_full_ring() {
     a_full_ring_refuses_and_recovers::<Virtio>(256);
 }
@@ -83,6 +94,11 @@ fn wrong_lengths_are_refused<C: Card>() {
 #[test]
 fn e1000e_wrong_lengths() {
     wrong_lengths_are_refused::<E1000e>();
+}
+
+#[test]
+fn igb_wrong_lengths() {
+    wrong_lengths_are_refused::<Igb>();
 }
 
 #[test]
@@ -114,6 +130,11 @@ fn nothing_comes_in<C: Card>() {
 #[test]
 fn e1000e_nothing_comes_in() {
     nothing_comes_in::<E1000e>();
+}
+
+#[test]
+fn igb_nothing_comes_in() {
+    nothing_comes_in::<Igb>();
 }
 
 #[test]
@@ -200,6 +221,11 @@ fn e1000e_bus_mastering() {
 }
 
 #[test]
+fn igb_bus_mastering() {
+    bus_mastering_is_off_meanwhile::<Igb>(0xe028);
+}
+
+#[test]
 fn virtio_bus_mastering() {
     bus_mastering_is_off_meanwhile::<Virtio>(28);
 }
@@ -216,6 +242,87 @@ fn e1000e_whose_receiver_stays_on_is_refused() {
         assert_eq!(start_error(&machine), StartError::CanReceive { address: CARD, path });
         assert!(!machine.is_mastering());
     }
+}
+
+#[test]
+fn igb_start_is_in_order() {
+    let (machine, mut card, firmware) = start::<Igb>();
+    assert_eq!(firmware, FirmwareState { receiver_on: true, frames_received: Some(236) });
+    card.transmit(&frame(0, 60)).expect("room");
+    let writes = machine.state().writes.clone();
+    let reset = [0x150c, 0x1528, 0x0000, 0x150c, 0x1528];
+    let queues: Vec<_> = (0..16).map(|queue| 0xc028 + 0x40 * queue).collect();
+    let silence = [0x0170, 0x2160, 0x2168, 0x2460, 0x5800, 0x5808, 0x0000, 0x0020];
+    let ring = [0xe028, 0xe000, 0xe004, 0xe008, 0xe010, 0xe018];
+    let enable_and_send = [0xe028, 0x0400, 0xe018];
+    let expected = [&reset[..], &queues, &silence, &ring, &enable_and_send].concat();
+    assert_eq!(registers_written(&writes), expected);
+    let model = machine.state();
+    assert_eq!(model.card.register(0x0000) & (1 << 27 | 1 << 28), 0, "PAUSE frames change nothing");
+    assert_eq!(model.card.register(Igb::RCTL), 0);
+}
+
+/// Each thing by which something could still come in, and how it is named.
+#[test]
+fn igb_that_does_not_read_back_is_refused() {
+    let pause = |control| ReceivePath::Pause { control };
+    let silenced = |offset, value| ReceivePath::Silenced { offset, value };
+    let queue = |queue| ReceivePath::CardQueue { queue, control: 1 << 25 };
+    let cases = [
+        (Igb::RCTL, ReceivePath::Receiver { receive_control: 2 }, 2),
+        (Igb::MANC, ReceivePath::Management { management_control: 1 << 17 }, 1 << 17),
+        (0xc028, queue(0), 1 << 25),
+        (0xc028 + 15 * 0x40, queue(15), 1 << 25),
+        (0x0000, pause(1 << 27), 1 << 27),
+        (0x0000, pause(1 << 28), 1 << 28),
+        (0x0170, silenced(0x0170, 1), 1),
+        (0x2160, silenced(0x2160, 8), 8),
+        (0x2168, silenced(0x2168, 8), 8),
+        (0x2460, silenced(0x2460, 1), 1),
+        (0x5800, silenced(0x5800, 1), 1),
+        (0x5808, silenced(0x5808, 2), 2),
+    ];
+    for (register, path, value) in cases {
+        let machine = Igb::machine();
+        machine.with_card(|card, _| card.stuck.insert(register, value));
+        let refused = StartError::CanReceive { address: CARD, path };
+        assert_eq!(start_error(&machine), refused, "{register:#x}");
+        assert!(!machine.is_mastering());
+    }
+}
+
+/// Having once woken the machine up is no way in, and a card with fewer queues has no more to switch off.
+#[test]
+fn igb_that_woke_the_machine_up_is_used() {
+    let machine = Igb::machine();
+    machine.with_card(|card, _| card.stuck.insert(0x5800, 1 << 2));
+    OutsideCard::start(&mut machine.clone(), CARD).expect("the card starts");
+    let machine = Igb::machine();
+    machine.state_mut().functions.get_mut(&(0, 3, 0)).expect("the card").words[0] = 0x1533 << 16 | 0x8086;
+    OutsideCard::start(&mut machine.clone(), CARD).expect("an I210 starts");
+    let state = machine.state();
+    let last = state.writes.iter().filter_map(|write| match write {
+        Write::Register { offset, .. } if (0xc000..0xd000).contains(offset) => Some(*offset),
+        _ => None,
+    });
+    assert_eq!(last.max(), Some(0xc028 + 3 * 0x40));
+}
+
+#[test]
+fn igb_whose_transmit_queue_stays_off_is_an_error() {
+    let machine = Igb::machine();
+    machine.with_card(|card, _| card.stuck.insert(0xe028, 0));
+    assert!(matches!(start_error(&machine), StartError::Missing { .. }));
+    assert!(!machine.is_mastering());
+}
+
+#[test]
+fn igb_receiver_that_wakes_up_later_is_noticed() {
+    let (machine, mut card, _) = start::<Igb>();
+    assert_eq!(card.check_receive_off(), Ok(()));
+    machine.with_card(|card, bus| card.write(0xc028 + 0x40, 1 << 25, bus));
+    let path = ReceivePath::CardQueue { queue: 1, control: 1 << 25 };
+    assert_eq!(card.check_receive_off(), Err(path));
 }
 
 #[test]
@@ -250,6 +357,11 @@ fn e1000e_that_hangs() {
 }
 
 #[test]
+fn igb_that_hangs() {
+    a_card_that_hangs_is_an_error::<Igb>();
+}
+
+#[test]
 fn virtio_that_hangs() {
     a_card_that_hangs_is_an_error::<Virtio>();
 }
@@ -273,6 +385,11 @@ fn addresses_and_link_are_the_cards<C: Card>(model: CardModel) {
 #[test]
 fn e1000e_address_and_link() {
     addresses_and_link_are_the_cards::<E1000e>(CardModel::IntelE1000e);
+}
+
+#[test]
+fn igb_address_and_link() {
+    addresses_and_link_are_the_cards::<Igb>(CardModel::IntelIgb);
 }
 
 #[test]
@@ -303,6 +420,9 @@ fn virtio_that_is_only_legacy_is_refused() {
 #[test]
 fn what_an_outside_card_may_do_with_its_memory() {
     let (machine, _, _) = start::<E1000e>();
+    let given = machine.state().bus.memory.given();
+    assert_eq!(given, [(4096, DmaAccess::ReadWrite), (256 * 2048, DmaAccess::Read)]);
+    let (machine, _, _) = start::<Igb>();
     let given = machine.state().bus.memory.given();
     assert_eq!(given, [(4096, DmaAccess::ReadWrite), (256 * 2048, DmaAccess::Read)]);
     let (machine, _, _) = start::<Virtio>();

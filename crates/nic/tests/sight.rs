@@ -3,6 +3,7 @@
 mod model;
 
 use model::e1000e::E1000e;
+use model::igb::Igb;
 use model::virtio::Virtio;
 use model::{CARD, Card, Machine, Window};
 use noreturn_nic::{ConfigSpace, DmaAccess, DmaRegion, LinkSight, OutsideCard, PciAddress, Platform};
@@ -60,6 +61,11 @@ fn sees_the_cable_through_one_word_and_writes_nothing<C: Card>(place: u64) {
 #[test]
 fn e1000e_link() {
     sees_the_cable_through_one_word_and_writes_nothing::<E1000e>(0x0008);
+}
+
+#[test]
+fn igb_link() {
+    sees_the_cable_through_one_word_and_writes_nothing::<Igb>(0x0008);
 }
 
 #[test]

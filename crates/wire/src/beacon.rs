@@ -56,6 +56,8 @@ pub enum CardModel {
     VirtioNet,
     /// Intel 82574L and its e1000e relatives.
     IntelE1000e,
+    /// Intel 82576 and its igb relatives: I350, I210, I211.
+    IntelIgb,
 }
 
 /// What resets the box if it stalls.

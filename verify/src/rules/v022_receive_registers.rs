@@ -5,10 +5,12 @@ use iced_x86::{Instruction, OpKind, Register};
 use super::{KernelRule, outside};
 use crate::program::{Program, paths};
 
-/// Offsets of the registers of receive rings: base, length, head, tail and control of the first two queues, in the layout of
-/// Intel's 82574 (datasheet, 10.2) and in that of the 82576 (datasheet, 8.10). virtio has a number for its receive queue instead, 0, which
-/// cannot be told from any other 0.
-const RECEIVE_RINGS: [std::ops::RangeInclusive<u64>; 2] = [0x2800..=0x2930, 0xc000..=0xc070];
+/// Where the registers of receive rings start, how far apart those of two queues are, and how many queues there are: Intel's 82574
+/// (datasheet, 10.2) and 82576 (datasheet, 8.10). virtio has a number for its receive queue instead, 0, which cannot be told from
+/// any other 0.
+const RINGS: [(u64, u64, u64); 2] = [(0x2800, 0x100, 4), (0xc000, 0x40, 16)];
+/// Within a queue: address (two halves), length, head, tail. What shows that a queue is off may be read: its control.
+const RING_REGISTERS: [u64; 5] = [0x00, 0x04, 0x08, 0x10, 0x18];
 /// What has a card's registers has this in its name.
 const REGISTERS: &str = "noreturn_nic::memory::MmioRegion";
 
@@ -34,7 +36,11 @@ fn check(program: &Program<'_>) -> Result<String, String> {
 }
 
 fn is_of_a_ring(constant: u64) -> bool {
-    RECEIVE_RINGS.iter().any(|ring| ring.contains(&constant))
+    RINGS.iter().any(|(start, distance, queues)| {
+        constant
+            .checked_sub(*start)
+            .is_some_and(|offset| offset < distance * queues && RING_REGISTERS.contains(&(offset % distance)))
+    })
 }
 
 /// Constants that an instruction names: immediate ones, and what it adds to an address that is not on the stack.

@@ -38,7 +38,7 @@ impl<R: Registers> Outside<R> {
         transmitter.enable();
         transmitter.check_receive_off().map_err(refused)?;
         function.allow_bus_mastering(platform);
-        let link_place = LinkPlace::E1000e { physical: physical + STATUS };
+        let link_place = LinkPlace::Intel { physical: physical + STATUS };
         Ok((Self { transmitter, link_place }, firmware))
     }
 

@@ -3,7 +3,7 @@
 use super::transmit_registers::EvidenceRegister as Evidence;
 use super::transmit_registers::TransmitRegister as Register;
 use super::transmit_registers::TransmitRegisters;
-use super::transmit_ring::TransmitRing;
+use super::transmit_ring::{Descriptors, TransmitRing};
 use super::{DESCRIPTOR_BYTES, RING_ENTRIES};
 use crate::error::{ReceivePath, StartError};
 use crate::ethernet::{is_length_valid, is_station_address};
@@ -68,7 +68,7 @@ impl<R: Registers> Transmitter<R> {
         let station_address = station_address(&registers);
         let error = StartError::Missing { address, what: "Ethernet address of its own" };
         let station_address = station_address.ok_or(error)?;
-        let ring = TransmitRing::allocate(platform, address)?;
+        let ring = TransmitRing::allocate(platform, address, Descriptors::Legacy)?;
         give_ring(&mut registers, &ring);
         let counters = TransmitCounters::default();
         Ok((Self { registers, ring, station_address, counters }, firmware))

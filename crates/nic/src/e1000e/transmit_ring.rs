@@ -1,4 +1,4 @@
-//! The transmit ring: legacy descriptors (datasheet, 7.2.10) and a buffer for each.
+//! The transmit ring: descriptors and a buffer for each. The igb cards use it too: their rings differ in one word of a descriptor.
 
 use core::sync::atomic::{Ordering, fence};
 
@@ -10,15 +10,37 @@ use crate::pci::PciAddress;
 use crate::platform::{DmaAccess, Platform};
 
 /// The frame ends here (EOP), gets a check sequence (IFCS), and its completion is told (RS).
-const COMMAND: u64 = 1 << 0 | 1 << 1 | 1 << 3;
-const COMMAND_SHIFT: u32 = 24;
+const COMMAND: u64 = (1 << 0 | 1 << 1 | 1 << 3) << 24;
+/// An advanced descriptor (DEXT) of data (DTYP).
+const ADVANCED_DATA: u64 = 1 << 29 | 0b11 << 20;
+/// Where an advanced descriptor has the frame's bytes once more (PAYLEN).
+const PAYLOAD_SHIFT: u32 = 32 + 14;
 const CONTROL_OFFSET: usize = 8;
 const STATUS_OFFSET: usize = 12;
 const STATUS_DONE: u8 = 1 << 0;
 
+/// How the second half of a descriptor is written. The first is the buffer's address, and what the card writes back is read, in either.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Descriptors {
+    /// Legacy ones (82574 datasheet, 7.2.10).
+    Legacy,
+    /// Advanced ones for data (82576 datasheet, 7.2.2.3).
+    Advanced,
+}
+
+impl Descriptors {
+    fn control(self, bytes: u64) -> u64 {
+        match self {
+            Self::Legacy => bytes | COMMAND,
+            Self::Advanced => bytes | COMMAND | ADVANCED_DATA | bytes << PAYLOAD_SHIFT,
+        }
+    }
+}
+
 /// Descriptors that the card follows, and frames that it has not sent yet.
 #[derive(Debug)]
-pub(super) struct TransmitRing {
+pub(crate) struct TransmitRing {
+    kind: Descriptors,
     descriptors: DmaRegion,
     buffers: Buffers,
     /// The descriptor that the next frame gets.
@@ -29,33 +51,37 @@ pub(super) struct TransmitRing {
 
 impl TransmitRing {
     /// An empty ring.
-    pub(super) fn allocate<P: Platform>(platform: &mut P, card: PciAddress) -> Result<Self, StartError> {
+    pub(crate) fn allocate<P: Platform>(
+        platform: &mut P,
+        card: PciAddress,
+        kind: Descriptors,
+    ) -> Result<Self, StartError> {
         let descriptors = allocate(platform, card, RING_ENTRIES * DESCRIPTOR_BYTES, DmaAccess::ReadWrite)?;
         let buffers = Buffers::allocate(platform, card, RING_ENTRIES, DmaAccess::Read)?;
-        Ok(Self { descriptors, buffers, next: 0, oldest: 0 })
+        Ok(Self { kind, descriptors, buffers, next: 0, oldest: 0 })
     }
 
     /// Where the card finds the descriptors.
-    pub(super) fn physical(&self) -> u64 {
+    pub(crate) fn physical(&self) -> u64 {
         self.descriptors.physical(0)
     }
 
     /// Whether there is room for a frame, after taking back what the card has finished.
-    pub(super) fn has_room(&mut self) -> bool {
+    pub(crate) fn has_room(&mut self) -> bool {
         self.reclaim();
         following(self.next) != self.oldest
     }
 
     /// Puts a frame of a valid length into the ring. Returns the new tail to tell the card, or
     /// `None` if the ring is full.
-    pub(super) fn push(&mut self, frame: &[u8]) -> Option<u32> {
+    pub(crate) fn push(&mut self, frame: &[u8]) -> Option<u32> {
         if !self.has_room() {
             return None;
         }
         let bytes = self.buffers.put_frame(self.next, 0, frame);
         let descriptor = self.next * DESCRIPTOR_BYTES;
         self.descriptors.write64(descriptor, self.buffers.physical(self.next));
-        self.descriptors.write64(descriptor + CONTROL_OFFSET, bytes as u64 | COMMAND << COMMAND_SHIFT);
+        self.descriptors.write64(descriptor + CONTROL_OFFSET, self.kind.control(bytes as u64));
         self.next = following(self.next);
         // The card must see descriptor and buffer before it sees the tail.
         fence(Ordering::SeqCst);

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod e1000e;
+pub mod igb;
 pub mod memory;
 pub mod virtio;
 
