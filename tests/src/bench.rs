@@ -3,6 +3,7 @@
 mod block;
 mod boot;
 mod bulk;
+mod code;
 mod fec;
 mod instructions;
 mod latency;
@@ -75,6 +76,7 @@ pub struct Group {
 /// Everything that is measured.
 pub const GROUPS: &[Group] = &[
     Group { figures: &["loader_bytes", "kernel_bytes", "image_bytes"], measure: boot::sizes },
+    Group { figures: &["outside_code_bytes", "outside_lines"], measure: code::measure },
     Group {
         figures: &[
             "fec_encode_10_4",

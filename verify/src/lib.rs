@@ -50,3 +50,31 @@ pub fn judge(image: &[u8], expectations: &Expectations) -> Report {
 pub fn judge_kernel(kernel: &[u8]) -> Vec<Finding> {
     rules::judge_kernel(Ok(kernel))
 }
+
+/// How much machine code there is, and how much of it the outside half can come to (V021).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CodeShare {
+    /// Bytes of all functions.
+    pub all_bytes: u64,
+    /// Bytes of those that the outside half can come to.
+    pub outside_bytes: u64,
+    /// Functions.
+    pub all_functions: usize,
+    /// Functions that the outside half can come to.
+    pub outside_functions: usize,
+}
+
+/// Measures a kernel, an ELF file.
+///
+/// # Errors
+/// It cannot be read, or its outside half cannot be found, in words for people.
+pub fn code_share(kernel: &[u8]) -> Result<CodeShare, String> {
+    let program = program::Program::read(kernel)?;
+    let reached = rules::reach_of_outside(&program)?;
+    Ok(CodeShare {
+        all_bytes: program.functions().iter().map(program::Function::bytes).sum(),
+        outside_bytes: reached.functions().map(program::Function::bytes).sum(),
+        all_functions: program.functions().len(),
+        outside_functions: reached.functions().count(),
+    })
+}

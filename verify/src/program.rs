@@ -114,6 +114,11 @@ impl Function {
         Self { name: name.to_owned(), start: 0, end: 0 }
     }
 
+    /// Bytes of its machine code.
+    pub const fn bytes(&self) -> u64 {
+        self.end - self.start
+    }
+
     /// Whether nothing says what it is.
     pub fn is_unnamed(&self) -> bool {
         self.name.starts_with('(')

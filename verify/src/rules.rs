@@ -46,6 +46,8 @@ pub(crate) const ALL: &[Rule] = &[
     v010_nothing_hidden::RULE,
 ];
 
+pub(crate) use outside::reach as reach_of_outside;
+
 /// A rule about the kernel's machine code alone.
 pub(crate) struct KernelRule {
     pub id: &'static str,

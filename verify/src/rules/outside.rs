@@ -10,7 +10,7 @@ const KERNEL: [&str; 2] = ["noreturn_kernel", "<noreturn_kernel"];
 ///
 /// # Errors
 /// Its beginning is not there, so nothing can be said of it.
-pub(super) fn reach<'p, 'f>(program: &'p Program<'f>) -> Result<Reached<'p, 'f>, String> {
+pub(crate) fn reach<'p, 'f>(program: &'p Program<'f>) -> Result<Reached<'p, 'f>, String> {
     let lost = STARTS.iter().find(|start| !program.functions().iter().any(|function| is(function, start)));
     match lost {
         Some(start) => Err(format!("there is no {start}, so nothing can be said of the outside half")),
