@@ -112,6 +112,11 @@ impl Inside {
         while let Some(message) = self.announcer.poll(now.uptime_us, &self.sequencer) {
             write(&mut self.writer, &mut self.written, &mut self.status.backlog, Class::Telemetry, &message);
         }
+        #[cfg(feature = "planted")]
+        crate::planted::load::offer(|class, message| {
+            busy = true;
+            write(&mut self.writer, &mut self.written, &mut self.status.backlog, class, message);
+        });
         self.status.look(now, self.card.link_up(), &self.counters);
         busy |= self.status.serve(now, &mut self.sockets, &mut self.counters);
         self.snapshot(uptime_us);

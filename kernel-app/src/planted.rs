@@ -2,6 +2,7 @@
 //! image for a plant has: a kernel of its own, `noreturn-kernel-planted`. What it does is the diode's name.
 
 pub mod absent;
+pub mod load;
 
 use alloc::vec::Vec;
 use core::alloc::Layout;
@@ -54,7 +55,7 @@ pub fn act(uptime_us: u64) {
     }
 }
 
-const FAULTS: [(&str, Fault); 12] = [
+const FAULTS: [(&str, Fault); 14] = [
     ("planted panic", || panic!("planted")),
     ("planted heap exhaustion", exhaust_heap),
     ("planted invalid opcode", || {
@@ -81,6 +82,8 @@ const FAULTS: [(&str, Fault); 12] = [
         }
     }),
     ("planted receive", receive),
+    ("planted load of smallest frames", || load::start(load::Load::Smallest)),
+    ("planted load of largest frames", || load::start(load::Load::Largest)),
 ];
 
 fn write(address: u64) {

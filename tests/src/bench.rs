@@ -9,6 +9,7 @@ mod instructions;
 mod latency;
 mod link;
 mod matrix;
+mod outside;
 mod stops;
 mod timer;
 mod udp;
@@ -138,5 +139,6 @@ pub const GROUPS: &[Group] = &[
     },
     Group { figures: &["bulk_mb_per_s", "bulk_share_of_udp"], measure: bulk::measure },
     Group { figures: &["loader_to_first_record_ms"], measure: boot::first_record },
+    Group { figures: &["outside_instructions_per_frame"], measure: outside::measure },
     Group { figures: &["stop_to_beacon_ms"], measure: stops::measure },
 ];

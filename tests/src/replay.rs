@@ -56,7 +56,7 @@ impl<'a> Snapshot<'a> {
     /// If it does not boot, or cannot be kept.
     pub fn take(image: &'a Path, kernel: &'a Path, folder: &'a Path, receiver_port: u16) -> Result<Self> {
         let snapshot = Self { image, kernel, folder, receiver_port };
-        let (wires, machine) = snapshot.start("boot", &[])?;
+        let (wires, machine) = start(image, folder, "boot", &[])?;
         let mut frame = [0; 2048];
         let mut frames = 0;
         while frames < 3 {
@@ -76,7 +76,7 @@ impl<'a> Snapshot<'a> {
     /// If it does not come so far.
     pub fn run(&self, name: &str, frames: usize, flood: bool) -> Result<Outcome> {
         let incoming = format!("exec:cat {}", self.state().display());
-        let (wires, machine) = self.start(name, &["-S", "-incoming", &incoming])?;
+        let (wires, machine) = start(self.image, self.folder, name, &["-S", "-incoming", &incoming])?;
         wait_for_migration(&machine)?;
         let stop_at = self.find_kernel(&machine)? + self.offset_of(STOP_AT)?;
         let mut debugger = Debugger::connect(&self.file(name, "gdb"))?;
@@ -91,30 +91,9 @@ impl<'a> Snapshot<'a> {
         machine.monitor_command(&format!("pmemsave 0 {MEMORY_BYTES} \"{}\"", memory.display()))?;
         let registers = debugger.registers()?;
         drop(machine);
-        let (own, others): (Vec<_>, Vec<_>) = read_capture(&self.file(name, "pcap"))?
-            .into_iter()
-            .partition(|(_, frame)| frame.get(6..12) == Some(&OUTSIDE_MAC[..]));
+        let (own, others): (Vec<_>, Vec<_>) =
+            read_capture(&self.file(name, "pcap"))?.into_iter().partition(|(_, frame)| is_own(frame));
         Ok(Outcome { frames: own, arrived: others.len(), registers, memory: std::fs::read(memory)? })
-    }
-
-    fn start(&self, name: &str, more: &[&str]) -> Result<(Wires, Running)> {
-        let wires = Wires::lay()?;
-        let frames = OutsideWire::Frames { card: wires.card, wire: wires.outside.local_addr()? };
-        let folder = self.file(name, "run");
-        std::fs::create_dir_all(&folder)?;
-        let machine = Machine::new(self.image, &folder, frames);
-        let machine = Machine { inside_wire: InsideWire::Silent(wires.inside.local_addr()?), ..machine };
-        let dump = format!("filter-dump,id=dump,netdev=outside,file={}", self.file(name, "pcap").display());
-        let debugger = format!("unix:{},server=on,wait=off", self.file(name, "gdb").display());
-        // A disk controller without bus mastering cannot be taken up again by QEMU.
-        let same = ["-M", "sata=off", "-icount", "shift=1,sleep=off", "-seed", "7"];
-        let clock = ["-rtc", "base=2026-03-04T05:06:07,clock=vm"];
-        let eyes = ["-object", &dump, "-gdb", &debugger];
-        let all: Vec<_> = [&same[..], &clock, &eyes, more].concat().iter().map(|&a| a.to_owned()).collect();
-        let running = machine.start_with(&all)?;
-        // Cards that QEMU takes up again would be announced on the wire, by QEMU and not by the box.
-        running.monitor_command("migrate_set_parameter announce-rounds 0")?;
-        Ok((wires, running))
     }
 
     /// Where the loader has put the kernel.
@@ -157,6 +136,48 @@ impl<'a> Snapshot<'a> {
         }
         Ok(())
     }
+}
+
+/// Boots `image` and lets it run until it has sent so many frames; each with the guest's time in microseconds.
+///
+/// # Errors
+/// If it does not come so far.
+pub fn capture(image: &Path, folder: &Path, frames: usize) -> Result<Vec<(u64, Vec<u8>)>> {
+    let (wires, machine) = start(image, folder, "capture", &[])?;
+    let mut frame = [0; 2048];
+    for _ in 0..frames {
+        wires.outside.recv(&mut frame).context("waiting for frames of the box")?;
+    }
+    drop(machine);
+    let all = read_capture(&folder.join("capture.pcap"))?;
+    Ok(all.into_iter().filter(|(_, frame)| is_own(frame)).collect())
+}
+
+fn is_own(frame: &[u8]) -> bool {
+    frame.get(6..12) == Some(&OUTSIDE_MAC[..])
+}
+
+/// Starts a box that counts instructions for time, with a capture of its outside wire and a debugger port, in files of `folder`
+/// that begin with `name`.
+fn start(image: &Path, folder: &Path, name: &str, more: &[&str]) -> Result<(Wires, Running)> {
+    let file = |kind: &str| folder.join(format!("{name}.{kind}"));
+    let wires = Wires::lay()?;
+    let frames = OutsideWire::Frames { card: wires.card, wire: wires.outside.local_addr()? };
+    let own = file("run");
+    std::fs::create_dir_all(&own)?;
+    let machine = Machine::new(image, &own, frames);
+    let machine = Machine { inside_wire: InsideWire::Silent(wires.inside.local_addr()?), ..machine };
+    let dump = format!("filter-dump,id=dump,netdev=outside,file={}", file("pcap").display());
+    let debugger = format!("unix:{},server=on,wait=off", file("gdb").display());
+    // A disk controller without bus mastering cannot be taken up again by QEMU.
+    let same = ["-M", "sata=off", "-icount", "shift=1,sleep=off", "-seed", "7"];
+    let clock = ["-rtc", "base=2026-03-04T05:06:07,clock=vm"];
+    let eyes = ["-object", &dump, "-gdb", &debugger];
+    let all: Vec<_> = [&same[..], &clock, &eyes, more].concat().iter().map(|&a| a.to_owned()).collect();
+    let running = machine.start_with(&all)?;
+    // Cards that QEMU takes up again would be announced on the wire, by QEMU and not by the box.
+    running.monitor_command("migrate_set_parameter announce-rounds 0")?;
+    Ok((wires, running))
 }
 
 /// Both ends of nothing: what the box sends is taken, and what comes is ours.
