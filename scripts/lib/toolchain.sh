@@ -98,6 +98,12 @@ image_cargo() (
         -Zbuild-std=core,alloc,compiler_builtins -Zbuild-std-features=compiler-builtins-mem "$@"
 )
 
+# image_metadata FOLDER TARGET: cargo's account of what the workspace in FOLDER is made of for TARGET.
+image_metadata() (
+    cd "$root/$1" || exit
+    RUSTC=$image_rustc "$image_cargo" metadata --quiet --locked --format-version 1 --filter-platform "$2"
+)
+
 build_kernel() {
     image_cargo kernel-app x86_64-unknown-none build
 }

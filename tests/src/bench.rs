@@ -138,7 +138,8 @@ pub const GROUPS: &[Group] = &[
         measure: latency::measure,
     },
     Group { figures: &["bulk_mb_per_s", "bulk_share_of_udp"], measure: bulk::measure },
-    Group { figures: &["loader_to_first_record_ms"], measure: boot::first_record },
+    Group { figures: &["loader_to_first_record_ms", "loader_ms"], measure: boot::first_record },
+    Group { figures: &["verify_ms"], measure: boot::verify },
     Group { figures: &["outside_instructions_per_frame"], measure: outside::measure },
     Group { figures: &["stop_to_beacon_ms"], measure: stops::measure },
 ];

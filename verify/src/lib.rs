@@ -16,6 +16,8 @@ mod program;
 mod report;
 mod rules;
 
+use std::collections::BTreeSet;
+
 use noreturn_image_format::layout::KERNEL_PATH;
 use noreturn_image_format::{Config, Sha256Digest};
 
@@ -77,4 +79,14 @@ pub fn code_share(kernel: &[u8]) -> Result<CodeShare, String> {
         all_functions: program.functions().len(),
         outside_functions: reached.functions().count(),
     })
+}
+
+/// The crates that the names of a kernel's functions tell of, as Rust writes them in paths.
+///
+/// # Errors
+/// The kernel cannot be read, in words for people.
+pub fn crates_of(kernel: &[u8]) -> Result<BTreeSet<String>, String> {
+    let program = program::Program::read(kernel)?;
+    let paths = program.functions().iter().flat_map(|function| program::paths(&function.name));
+    Ok(paths.filter_map(|path| path.split("::").next()).map(str::to_owned).collect())
 }

@@ -13,6 +13,7 @@ pub mod new_site;
 pub mod output;
 mod partition_table;
 pub mod record;
+pub mod sbom;
 pub mod size;
 pub mod write;
 

@@ -9,7 +9,8 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use noreturn_image::output::{self, Readers};
 use noreturn_image::write::{self, Consent};
-use noreturn_image::{Image, Parts, inspect, key_file, new_site, record};
+use noreturn_image::{Image, Parts, inspect, key_file, new_site, record, sbom};
+use noreturn_image_format::Sha256Digest;
 use noreturn_site::Summary;
 
 /// Builds and inspects the diode's bootable medium. The same inputs always give the same bytes.
@@ -44,6 +45,8 @@ enum Command {
         /// The site file to make
         path: PathBuf,
     },
+    /// Writes the bill of materials of kernel and loader (CycloneDX)
+    Sbom(Sbom),
     /// Writes an image to a whole disk, and compares what it reads back. Everything on the disk is lost
     Write {
         /// The image
@@ -75,6 +78,25 @@ struct Build {
     manifest_json: Option<PathBuf>,
 }
 
+#[derive(clap::Args)]
+struct Sbom {
+    /// The kernel
+    #[arg(long)]
+    kernel: PathBuf,
+    /// What `cargo metadata` says of it
+    #[arg(long)]
+    kernel_metadata: PathBuf,
+    /// The UEFI loader
+    #[arg(long)]
+    loader: PathBuf,
+    /// What `cargo metadata` says of it
+    #[arg(long)]
+    loader_metadata: PathBuf,
+    /// The bill to write
+    #[arg(long)]
+    output: PathBuf,
+}
+
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Build(arguments) => build(&arguments),
@@ -82,6 +104,7 @@ fn main() -> ExitCode {
         Command::Inspect { image } => read(&image).and_then(inspect::describe).and_then(|text| print(&text)),
         Command::NewKey { path } => key_file::create(&path),
         Command::NewSite { path } => new_site(&path),
+        Command::Sbom(arguments) => write_sbom(&arguments),
         Command::Write { image, device, yes } => {
             let consent = if yes { Consent::Given } else { Consent::Ask };
             write::run(&image, &device, consent).and_then(|text| print(&text))
@@ -105,6 +128,17 @@ fn build(arguments: &Build) -> anyhow::Result<()> {
         output::write(path, record::emit(&image, &config).as_bytes(), Readers::All)?;
     }
     print(&format!("{}: {} bytes\n{}\n", arguments.output.display(), image.bytes.len(), image.sha256))
+}
+
+fn write_sbom(arguments: &Sbom) -> anyhow::Result<()> {
+    let (kernel_metadata, loader_metadata) =
+        (read(&arguments.kernel_metadata)?, read(&arguments.loader_metadata)?);
+    let digest = |path: &Path| read(path).map(|bytes| Sha256Digest::of(&bytes));
+    let kernel =
+        sbom::Program { name: "kernel", sha256: digest(&arguments.kernel)?, metadata: &kernel_metadata };
+    let loader =
+        sbom::Program { name: "loader", sha256: digest(&arguments.loader)?, metadata: &loader_metadata };
+    output::write(&arguments.output, sbom::emit(&[kernel, loader])?.as_bytes(), Readers::All)
 }
 
 fn check(site: &Path) -> anyhow::Result<()> {

@@ -1,8 +1,10 @@
-//! Sizes of what `./scripts/build` made, and the time from the loader's start to the first record.
+//! Sizes of what `./scripts/build` made, the time from the loader's start to the kernel and to the first record, and the time that the
+//! verifier takes.
 
+use std::process::Command;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::Figure;
 use crate::counting::CountingDevice;
@@ -33,13 +35,35 @@ pub(super) fn first_record() -> Result<Vec<Figure>> {
     let mut world = World::start(&Plan::new(device("plc", port, 1, "") + point))?;
     let loader_us = loader_start_us(&world)?;
     world.wait_for_records(1)?;
+    let loader_ms = loader_ms(&world)?;
     let first_us =
         world.receiver.stop()?["first_record_unix_us"].as_u64().context("no first_record_unix_us")?;
-    Ok(vec![Figure::new(
-        "loader_to_first_record_ms",
-        first_us.saturating_sub(loader_us) as f64 / 1000.0,
-        "ms",
-    )])
+    let first_ms = first_us.saturating_sub(loader_us) as f64 / 1000.0;
+    Ok(vec![
+        Figure::new("loader_to_first_record_ms", first_ms, "ms"),
+        Figure::new("loader_ms", loader_ms, "ms"),
+    ])
+}
+
+/// What the loader itself says of the time from its start to the kernel's.
+fn loader_ms(world: &World) -> Result<f64> {
+    let said = world.machine.said();
+    let (_, rest) = said.split_once("starting the kernel after ").context("the loader told no time")?;
+    Ok(rest.split(' ').next().unwrap_or_default().parse()?)
+}
+
+/// How long the verifier takes to judge the image by every rule: the least of several runs.
+pub(super) fn verify() -> Result<Vec<Figure>> {
+    const RUNS: usize = 10;
+    let (verifier, image) = (built("dist/diode-verify")?, built("dist/diode.img")?);
+    let mut least_ms = f64::INFINITY;
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        let output = Command::new(&verifier).arg("check").arg(&image).output()?;
+        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        least_ms = least_ms.min(start.elapsed().as_secs_f64() * 1000.0);
+    }
+    Ok(vec![Figure::new("verify_ms", least_ms, "ms")])
 }
 
 fn loader_start_us(world: &World) -> Result<u64> {
