@@ -141,5 +141,6 @@ pub const GROUPS: &[Group] = &[
     Group { figures: &["loader_to_first_record_ms", "loader_ms"], measure: boot::first_record },
     Group { figures: &["verify_ms"], measure: boot::verify },
     Group { figures: &["outside_instructions_per_frame"], measure: outside::measure },
+    Group { figures: &["outside_frames_per_s"], measure: outside::rate },
     Group { figures: &["stop_to_beacon_ms"], measure: stops::measure },
 ];
