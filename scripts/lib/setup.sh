@@ -6,8 +6,8 @@
 
 # shellcheck source=scripts/lib/toolchain.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/toolchain.sh"
-# shellcheck source=scripts/lib/qemu-igb.sh
-source "$(dirname -- "${BASH_SOURCE[0]}")/qemu-igb.sh"
+# shellcheck source=scripts/lib/unpacked.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/unpacked.sh"
 
 # A need is "PROBE|DEBIAN PACKAGES|WHY"; a probe is command:NAME, file:PATH or function:NAME.
 readonly needs_host=(

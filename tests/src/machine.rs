@@ -193,7 +193,7 @@ impl<'a> Machine<'a> {
         })
     }
 
-    /// The machine's own QEMU, or the one that `scripts/lib/qemu-igb.sh` unpacked, for cards that the former may not have.
+    /// The machine's own QEMU, or the one that `scripts/lib/unpacked.sh` unpacked, for cards that the former may not have.
     fn emulator(&self) -> Command {
         const NAME: &str = "qemu-system-x86_64";
         if self.inside != Card::Igb && self.outside != Card::Igb {

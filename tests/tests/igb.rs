@@ -1,4 +1,4 @@
-//! The image on Intel's igb cards (82576). They need a QEMU that has them: `scripts/lib/qemu-igb.sh` fetches it, and `scripts/test`
+//! The image on Intel's igb cards (82576). They need a QEMU that has them: `scripts/lib/unpacked.sh` fetches it, and `scripts/test`
 //! runs this file only then, and says so otherwise.
 
 use anyhow::Result;
