@@ -92,6 +92,9 @@ struct Sbom {
     /// What `cargo metadata` says of it
     #[arg(long)]
     loader_metadata: PathBuf,
+    /// Version of the compiler, whose own library is in both
+    #[arg(long, value_name = "VERSION")]
+    rustc: String,
     /// The bill to write
     #[arg(long)]
     output: PathBuf,
@@ -138,7 +141,11 @@ fn write_sbom(arguments: &Sbom) -> anyhow::Result<()> {
         sbom::Program { name: "kernel", sha256: digest(&arguments.kernel)?, metadata: &kernel_metadata };
     let loader =
         sbom::Program { name: "loader", sha256: digest(&arguments.loader)?, metadata: &loader_metadata };
-    output::write(&arguments.output, sbom::emit(&[kernel, loader])?.as_bytes(), Readers::All)
+    output::write(
+        &arguments.output,
+        sbom::emit(&[kernel, loader], &arguments.rustc)?.as_bytes(),
+        Readers::All,
+    )
 }
 
 fn check(site: &Path) -> anyhow::Result<()> {

@@ -31,12 +31,17 @@ struct Component {
     programs: BTreeSet<String>,
 }
 
-/// The bill of these programs. The same inputs give the same text.
+/// Crates of the compiler's own library that every program is built with from their sources, of which cargo says nothing.
+const LIBRARY: [&str; 3] = ["alloc", "compiler_builtins", "core"];
+/// Their licence (the compiler's `COPYRIGHT`).
+const LIBRARY_LICENCE: &str = "MIT OR Apache-2.0";
+
+/// The bill of these programs, built by the compiler of version `rustc`. The same inputs give the same text.
 ///
 /// # Errors
 /// What is not as cargo writes it, or a crate that names no licence.
-pub fn emit(programs: &[Program<'_>]) -> anyhow::Result<String> {
-    let mut crates = Crates::new();
+pub fn emit(programs: &[Program<'_>], rustc: &str) -> anyhow::Result<String> {
+    let mut crates = library(programs, rustc);
     for program in programs {
         add(&mut crates, program).with_context(|| format!("what cargo says of the {}", program.name))?;
     }
@@ -57,6 +62,15 @@ pub fn emit(programs: &[Program<'_>]) -> anyhow::Result<String> {
         "components": components,
     });
     Ok(format!("{bill:#}\n"))
+}
+
+fn library(programs: &[Program<'_>], rustc: &str) -> Crates {
+    let found = || Component {
+        licence: LIBRARY_LICENCE.to_owned(),
+        is_published: false,
+        programs: programs.iter().map(|program| program.name.to_owned()).collect(),
+    };
+    LIBRARY.into_iter().map(|name| ((name.to_owned(), rustc.to_owned()), found())).collect()
 }
 
 fn component(name: &str, version: &str, found: &Component) -> Value {
@@ -176,7 +190,7 @@ mod tests {
 
     fn bill(metadata: &[u8]) -> anyhow::Result<String> {
         let program = |name| Program { name, sha256: Sha256Digest::of(b"it"), metadata };
-        emit(&[program("kernel"), program("loader")])
+        emit(&[program("kernel"), program("loader")], "1.96.0")
     }
 
     #[test]
@@ -185,11 +199,13 @@ mod tests {
         let bill: Value = serde_json::from_str(&text).expect("JSON");
         let components = bill["components"].as_array().expect("a list");
         let names: Vec<_> = components.iter().map(|component| component["name"].as_str()).collect();
-        assert_eq!(names, [Some("below"), Some("linked"), Some("ours")]);
-        assert_eq!(components[1]["licenses"][0]["expression"], "MIT OR Apache-2.0");
-        assert_eq!(components[1]["purl"], "pkg:cargo/linked@1.2.3");
-        assert!(components[2]["purl"].is_null(), "ours is in no registry");
-        assert_eq!(components[0]["properties"].as_array().map(Vec::len), Some(2));
+        let expected = ["alloc", "below", "compiler_builtins", "core", "linked", "ours"];
+        assert_eq!(names, expected.map(Some));
+        assert_eq!(components[3]["version"], "1.96.0");
+        assert_eq!(components[4]["licenses"][0]["expression"], "MIT OR Apache-2.0");
+        assert_eq!(components[4]["purl"], "pkg:cargo/linked@1.2.3");
+        assert!(components[5]["purl"].is_null(), "ours is in no registry");
+        assert_eq!(components[1]["properties"].as_array().map(Vec::len), Some(2));
         let digest = Sha256Digest::of(b"it").to_string();
         assert_eq!(bill["metadata"]["component"]["components"][1]["hashes"][0]["content"], digest.as_str());
     }
