@@ -96,14 +96,13 @@ fn check_bystanders(bystanders: &Bystanders, dma_fence: DmaFence) -> Result<(), 
     say!(
         "{functions} other devices: no access to memory, no interrupts; the firmware had left {were_active} active"
     );
-    match stuck {
-        None => Ok(()),
-        Some(stuck) if dma_fence == DmaFence::None => Err(Fatal::Stuck(*stuck)),
-        Some(stuck) => {
-            say!("{stuck} ignores that; the DMA fence holds it");
-            Ok(())
-        }
+    if let Some(stuck) = bystanders.danger(dma_fence != DmaFence::None) {
+        return Err(Fatal::Stuck(stuck));
     }
+    if let Some(stuck) = stuck {
+        say!("{stuck} ignores that; the DMA fence holds it");
+    }
+    Ok(())
 }
 
 // As `Outside::step`, a function of its own in the binary.

@@ -9,7 +9,7 @@ mod elf;
 mod fat;
 mod gpt;
 mod medium;
-#[cfg(feature = "model")]
+#[cfg(any(test, feature = "model"))]
 pub mod model;
 pub mod pcrs;
 mod program;

@@ -1,4 +1,5 @@
-//! A small kernel that every rule accepts, for tests: an ELF program with functions and symbols, and nothing that runs.
+//! A small kernel that every rule accepts, for tests: an ELF program with functions and symbols, and nothing that runs; and a loader
+//! whose digest can be taken.
 
 /// Functions of a sound kernel: where its outside half begins, and who may do what.
 const FUNCTIONS: [(&str, &[u8]); 7] = [
@@ -99,4 +100,29 @@ fn add_symbols(kernel: &mut Vec<u8>, functions: &[(&str, &[u8])]) {
     kernel[58] = 64; // bytes of a section header
     kernel[60] = 5; // of them
     kernel[62] = 4; // names of sections
+}
+
+/// Where the loader has its header, its optional header and its table of sections.
+pub const LOADER_HEADER: usize = 0x40;
+/// See [`LOADER_HEADER`].
+pub const LOADER_OPTIONAL: usize = LOADER_HEADER + 24;
+/// See [`LOADER_HEADER`].
+pub const LOADER_SECTION: usize = LOADER_OPTIONAL + 240;
+
+/// A PE32+ program: headers of 512 bytes, a section of 100 bytes, 8 bytes behind it, and 16 bytes of certificates.
+#[must_use]
+pub fn loader() -> Vec<u8> {
+    let mut program: Vec<u8> = (0..636_u32).map(|place| (place % 251) as u8).collect();
+    let mut put = |place: usize, bytes: &[u8]| program[place..place + bytes.len()].copy_from_slice(bytes);
+    put(0, b"MZ");
+    put(0x3c, &(LOADER_HEADER as u32).to_le_bytes());
+    put(LOADER_HEADER, b"PE\0\0");
+    put(LOADER_HEADER + 6, &1_u16.to_le_bytes());
+    put(LOADER_HEADER + 20, &240_u16.to_le_bytes());
+    put(LOADER_OPTIONAL, &0x20b_u16.to_le_bytes());
+    put(LOADER_OPTIONAL + 60, &512_u32.to_le_bytes());
+    put(LOADER_OPTIONAL + 148, &16_u32.to_le_bytes());
+    put(LOADER_SECTION + 16, &100_u32.to_le_bytes());
+    put(LOADER_SECTION + 20, &512_u32.to_le_bytes());
+    program
 }

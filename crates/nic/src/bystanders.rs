@@ -33,6 +33,12 @@ pub fn silence<C: ConfigSpace>(config: &mut C, cards: &[PciAddress]) -> Bystande
 }
 
 impl Bystanders {
+    /// The function for which the box must not go on: one that keeps its access to memory, where no DMA fence holds it.
+    #[must_use]
+    pub fn danger(&self, is_dma_fenced: bool) -> Option<Function> {
+        self.stuck.filter(|_| !is_dma_fenced)
+    }
+
     fn silence<C: ConfigSpace>(&mut self, config: &mut C, function: &Function, cards: &[PciAddress]) {
         let is_wiring = function.is_bridge() && !function.has_bridge_header(config);
         if cards.contains(&function.address) || is_wiring {

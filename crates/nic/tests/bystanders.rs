@@ -97,6 +97,7 @@ fn others_lose_memory_and_interrupts_and_nothing_else() {
     let before = space.clone();
     let found = silence(&mut space, &CARDS);
     assert_eq!(found, Bystanders { functions: 5, were_active: 5, stuck: None });
+    assert_eq!((found.danger(false), found.danger(true)), (None, None));
     for other in OTHERS {
         assert_eq!(space.command(other), LEFT & !MASTER | INTX_DISABLE, "{other}");
         assert!(!space.has_message_interrupts(other), "{other}");
@@ -135,6 +136,8 @@ fn what_ignores_it_is_named() {
         words.get_mut(&register).expect("a register").1 = 0;
         let found = silence(&mut space, &CARDS);
         assert_eq!(found.stuck.map(|function| function.address), Some(OTHERS[2]), "{register:#x}");
+        assert_eq!(found.danger(false), found.stuck, "nothing holds it");
+        assert_eq!(found.danger(true), None, "the fence holds it");
         assert_eq!(space.command(OTHERS[4]) & MASTER, 0, "the others are told all the same");
     }
 }

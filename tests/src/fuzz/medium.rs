@@ -7,7 +7,8 @@ use crc::{CRC_32_ISO_HDLC, Crc};
 use noreturn_image::{Image, Parts};
 use noreturn_image_format::Sha256Digest;
 use noreturn_image_format::layout::{BLOCK_BYTES, PARTITION_FIRST_BLOCK};
-use noreturn_verify::model::kernel;
+use noreturn_verify::model::{kernel, loader};
+use noreturn_verify::pcrs::predict;
 use noreturn_verify::{Expectations, judge};
 
 use super::script::Script;
@@ -26,6 +27,7 @@ struct Medium {
     fats: [usize; 2],
     clusters: usize,
     kernel: usize,
+    loader: usize,
 }
 
 static MEDIUM: LazyLock<Medium> = LazyLock::new(Medium::build);
@@ -46,6 +48,11 @@ pub(super) fn medium(data: &[u8]) {
     if repair {
         repair_partition_table(&mut bytes);
     }
+    // Whatever cannot be predicted is told; what can is of this image.
+    assert!(
+        predict(&bytes).is_ok_and(|pcrs| pcrs.image_sha256 == Sha256Digest::of(&bytes))
+            || bytes != medium.bytes
+    );
     let expectations = Expectations { image_sha256: Some(medium.sha256), config: None };
     let report = judge(&bytes, &expectations);
     assert_eq!(report.findings.len(), RULES, "a rule was left out");
@@ -60,23 +67,27 @@ impl Medium {
     fn build() -> Self {
         let config = seeds::config();
         let kernel = kernel();
-        let parts = Parts { loader: b"MZ loader", kernel: &kernel, config: &config };
+        let loader = loader();
+        let parts = Parts { loader: &loader, kernel: &kernel, config: &config };
         let image = Image::build(&parts).expect("the parts are right");
         let bytes = image.bytes;
         let sector = &bytes[PARTITION..];
         let reserved = usize::from(u16::from_le_bytes([sector[14], sector[15]]));
         let fat_blocks = u32::from_le_bytes([sector[36], sector[37], sector[38], sector[39]]) as usize;
         let fat = |number: usize| PARTITION + (reserved + number * fat_blocks) * BLOCK_BYTES;
-        let kernel = bytes.chunks_exact(BLOCK_BYTES).position(|block| block.starts_with(b"\x7fELF"));
-        let kernel = kernel.expect("the kernel is in the image") * BLOCK_BYTES;
-        Self { sha256: image.sha256, fats: [fat(0), fat(1)], clusters: fat(2), kernel, bytes }
+        let find = |start: &[u8]| {
+            let block = bytes.chunks_exact(BLOCK_BYTES).position(|block| block.starts_with(start));
+            block.expect("the file is in the image") * BLOCK_BYTES
+        };
+        let (kernel, loader) = (find(b"\x7fELF"), find(b"MZ"));
+        Self { sha256: image.sha256, fats: [fat(0), fat(1)], clusters: fat(2), kernel, loader, bytes }
     }
 
     /// Changes some bytes at a place that the script chooses.
     fn change(&self, bytes: &mut Vec<u8>, script: &mut Script<'_>) {
         let backup = bytes.len().saturating_sub(33 * BLOCK_BYTES);
         let end = bytes.len();
-        let (fat_at, kind) = (script.below(16) * 4, script.below(12));
+        let (fat_at, kind) = (script.below(16) * 4, script.below(13));
         let place = match kind {
             0 => 440..512,
             1 => BLOCK_BYTES..BLOCK_BYTES + 96,
@@ -94,6 +105,7 @@ impl Medium {
             }
             6..9 => self.clusters..self.clusters + 12 * BLOCK_BYTES,
             9 => self.kernel..self.kernel + 120,
+            11 => self.loader..self.loader + 512,
             10 => backup..end,
             _ => {
                 bytes.truncate((script.number() as usize).saturating_mul(BLOCK_BYTES / 2));
