@@ -1,8 +1,9 @@
 //! What is known of this boot before it collects or sends anything. Both halves are told at the start.
 
-use noreturn_image_format::Handover;
+use noreturn_image_format::config::release;
+use noreturn_image_format::{Handover, handover};
 use noreturn_watchdog::Model;
-use noreturn_wire::{BootId, DmaFence, LastStop, Trace, Watchdog};
+use noreturn_wire::{BootId, DmaFence, FloorMemory, LastStop, Release, Trace, Watchdog};
 
 /// The facts.
 #[derive(Clone, Copy)]
@@ -13,6 +14,7 @@ pub struct Facts {
     pub last_stop: LastStop,
     pub watchdog: Watchdog,
     pub dma_fence: DmaFence,
+    pub release: Release,
 }
 
 impl Facts {
@@ -20,6 +22,7 @@ impl Facts {
     pub fn new(
         boot: BootId,
         handover: &Handover,
+        release: release::Release,
         trace: Option<Trace>,
         watchdog: Option<(Model, bool)>,
         dma_fence: DmaFence,
@@ -35,6 +38,15 @@ impl Facts {
                 Some((Model::Tco, _)) => Watchdog::Tco,
             },
             dma_fence,
+            release: Release {
+                version: release.version,
+                floor: release.floor,
+                memory: match handover.floor_memory {
+                    handover::FloorMemory::None => FloorMemory::None,
+                    handover::FloorMemory::Kept(floor) => FloorMemory::Kept(floor),
+                    handover::FloorMemory::Failed(code) => FloorMemory::Failed(code),
+                },
+            },
         }
     }
 }

@@ -3,6 +3,7 @@
 use core::ffi::{CStr, c_char};
 use core::slice;
 
+use noreturn_image_format::config::Key;
 use noreturn_image_format::layout::CONFIG_BYTES_MAX;
 use noreturn_image_format::{Config, Handover, HandoverError, Sha256Digest};
 
@@ -19,7 +20,11 @@ pub fn take(argc: i32, argv: *const *const u8) -> Result<(Handover, Config), Fat
     if Sha256Digest::of(bytes) != handover.config_sha256 {
         return Err(Fatal::ConfigChanged);
     }
-    Ok((handover, Config::decode(bytes)?))
+    let mut config = Config::decode(bytes)?;
+    if let Key::Tpm(_) = config.diode.key {
+        config.diode.key = Key::Here(key(&handover)?);
+    }
+    Ok((handover, config))
 }
 
 fn argument(argv: *const *const u8, index: usize) -> Option<&'static str> {
@@ -27,6 +32,15 @@ fn argument(argv: *const *const u8, index: usize) -> Option<&'static str> {
     // caller stays below `argc`.
     let text = unsafe { CStr::from_ptr((*argv.add(index)).cast::<c_char>()) };
     text.to_str().ok()
+}
+
+/// The diode's key, which the loader took from the TPM.
+fn key(handover: &Handover) -> Result<[u8; 32], HandoverError> {
+    let address = handover.key_address.and_then(|address| usize::try_from(address).ok());
+    let address = address.ok_or(HandoverError("key-address"))?;
+    // SAFETY: the loader put the key into a page of its own, identity-mapped like all memory, outside the region that it gave
+    // the kernel to allocate from, and nothing writes to it after it.
+    Ok(unsafe { *(address as *const [u8; 32]) })
 }
 
 fn config_bytes(handover: &Handover) -> Result<&'static [u8], Fatal> {

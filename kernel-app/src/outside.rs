@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use noreturn_image_format::Config;
-use noreturn_link::{DiodeKey, Sender, SenderError};
+use noreturn_link::{Sender, SenderError};
 use noreturn_nic::{CardModel, FirmwareState, OutsideCard, TransmitError, TransmitOnly, UdpFrame};
 use noreturn_ring::Read;
 use noreturn_wire::crossing::{CROSSING_BYTES_MAX, ClockReading};
@@ -61,10 +61,11 @@ impl Outside {
         config: &Config,
         reader: Reader,
     ) -> Result<Self, Fatal> {
-        let sender = Sender::new(&settings::sender(config)?, facts.boot, &DiodeKey(config.diode.key));
+        let sender = Sender::new(&settings::sender(config)?, facts.boot, &settings::key(config)?);
         let beacon = Beacon {
             image_sha256: facts.image_sha256,
             config_sha256: facts.config_sha256,
+            release: facts.release,
             uptime_us: 0,
             clock_us: 0,
             outside: card_state(&card, firmware),

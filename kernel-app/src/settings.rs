@@ -3,9 +3,10 @@
 use alloc::vec::Vec;
 
 use noreturn_fec::Geometry;
+use noreturn_image_format::config::Key;
 use noreturn_image_format::config::link::{self, Blocks, History, Link, TrafficClass};
 use noreturn_image_format::{Config, ConfigError, config};
-use noreturn_link::{BlockConfig, ClassConfig, HistoryConfig, HistoryOrder, SenderConfig};
+use noreturn_link::{BlockConfig, ClassConfig, DiodeKey, HistoryConfig, HistoryOrder, SenderConfig};
 use noreturn_wire::{Class, DiodeId};
 
 /// What the sender is told.
@@ -21,6 +22,14 @@ pub fn sender(config: &Config) -> Result<SenderConfig, ConfigError> {
         bulk: class(bulk)?,
         history: self::history(history)?,
     })
+}
+
+/// The diode's key, which is in the configuration by now wherever it was.
+pub fn key(config: &Config) -> Result<DiodeKey, ConfigError> {
+    match config.diode.key {
+        Key::Here(key) => Ok(DiodeKey(key)),
+        Key::Tpm(_) => Err(ConfigError::Value("the diode's key was not handed over")),
+    }
 }
 
 /// The class of each source, by its number.

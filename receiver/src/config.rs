@@ -69,6 +69,8 @@ pub struct DiodeConfig {
     pub keys: Vec<KeyConfig>,
     /// SHA-256 of the image that it should run; `None` leaves it unchecked.
     pub expected_image: Option<[u8; 32]>,
+    /// The lowest version of an image that raises no alarm.
+    pub image_version_min: u32,
     /// What to do about another image.
     pub on_mismatch: OnMismatch,
     /// What its TPM should attest; `None` leaves it unchecked.

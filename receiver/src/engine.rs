@@ -5,11 +5,13 @@
 //!       └▶ gate (parts of streams and files wait in the same way) ─▶ Object
 //! ```
 
+mod counters;
 mod gate;
 mod naming;
 mod objects;
 #[cfg(test)]
 mod tests;
+mod version;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,11 +22,13 @@ use noreturn_wire::{Beacon, BootId, DiodeId, Record, SourceId};
 
 use crate::attestation::{Check, Checker, Expected, Finding, Memory};
 use crate::config::{DiodeConfig, Limits, OnMismatch};
-use crate::item::{ImageCheck, Item, Origin, Verdict};
+use crate::item::{ImageCheck, Item, Origin, Verdict, Version};
 use crate::objects::{Failure, Object, Part};
+pub use counters::EngineCounters;
 use gate::Gate;
 use naming::Naming;
 use objects::WaitingObjects;
+use version::Newest;
 
 /// What is known of one source, before it has a name.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -50,54 +54,6 @@ impl Entry {
     }
 }
 
-macro_rules! engine_counters {
-    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
-        /// What an [`Engine`] counts, over all diodes.
-        #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-        pub struct EngineCounters { $($(#[doc = $doc])+ pub $name: u64,)+ }
-
-        impl EngineCounters {
-            /// Names and values.
-            pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + use<> {
-                [$((stringify!($name), self.$name)),+].into_iter()
-            }
-        }
-    };
-}
-
-engine_counters! {
-    /// Boots that were heard for the first time.
-    boots,
-    /// Records passed on to the sinks.
-    records_passed,
-    /// Of these, records recovered through parity.
-    records_passed_recovered,
-    /// Of these, records that came late: from the history, or after they had been reported as missing.
-    records_passed_delayed,
-    /// Of these, records that went out as `source/<number>`, since no name came in time.
-    records_passed_unnamed,
-    /// Gaps passed on.
-    gaps_passed,
-    /// Records that these gaps speak for.
-    records_missing_passed,
-    /// Records withheld: their boot runs another image than expected, and is refused.
-    records_refused_mismatch,
-    /// Records withheld: their boot ended before any beacon told which image it runs.
-    records_refused_unknown,
-    /// Records that found the queue before the image check full. A gap tells of them.
-    records_dropped_waiting,
-    /// Parts of streams and files passed on to the writer.
-    object_parts_passed,
-    /// Parts withheld: their boot runs another image than expected, and is refused.
-    object_parts_refused_mismatch,
-    /// Parts withheld: their boot ended before any beacon told which image it runs.
-    object_parts_refused_unknown,
-    /// Parts that found no room before the image check. What they belong to is told to be incomplete.
-    object_parts_dropped_waiting,
-    /// Image mismatches and attestation mismatches found.
-    alarms,
-}
-
 /// What is known of a diode as of now.
 #[derive(Clone, Debug)]
 pub struct DiodeState {
@@ -111,6 +67,8 @@ pub struct DiodeState {
     pub check: ImageCheck,
     /// Whether its records are withheld.
     pub refused: bool,
+    /// How the version of its image compares, once a beacon has told it.
+    pub version: Option<Version>,
     /// How its attestation compares.
     pub attestation: Finding,
     /// Its latest beacon.
@@ -135,6 +93,7 @@ struct Diode {
     on_mismatch: OnMismatch,
     attestation: Option<Expected>,
     tpm: Memory,
+    newest_version: Newest,
     newest: Option<BootId>,
     beacon: Option<Arc<Beacon>>,
 }
@@ -144,6 +103,7 @@ struct Diode {
 struct Session {
     origin: Arc<Origin>,
     check: ImageCheck,
+    version: Option<Version>,
     attested: Checker,
     gate: Gate,
     waiting_objects: WaitingObjects,
@@ -180,6 +140,7 @@ impl Engine {
             EventKind::Beacon(beacon) => {
                 let beacon: Arc<Beacon> = beacon.into();
                 session.handle_beacon(diode, &beacon, now_us, counters, out);
+                session.handle_version(diode, &beacon, counters, out);
                 session.handle_attestation(diode, &beacon, now_us, counters, out);
                 session.waiting_objects.settle(&session.origin, &session.gate, counters, objects);
                 if diode.newest == Some(event.boot) {
@@ -264,6 +225,7 @@ impl Engine {
             boot: diode.newest,
             check: session.map_or(ImageCheck::Unknown, |session| session.check),
             refused: session.is_some_and(|session| session.gate.is_refused()),
+            version: session.and_then(|session| session.version),
             attestation: session.map(|session| session.attested.finding().clone()).unwrap_or_default(),
             beacon: diode.beacon.clone(),
         }
@@ -278,6 +240,7 @@ impl Diode {
             on_mismatch: config.on_mismatch,
             attestation: config.attestation.clone(),
             tpm: Memory::default(),
+            newest_version: Newest::new(config.image_version_min),
             newest: None,
             beacon: None,
         }
@@ -299,6 +262,7 @@ impl Session {
         Self {
             origin: Arc::new(Origin::new(diode.name.clone(), boot)),
             check: ImageCheck::Unknown,
+            version: None,
             attested: Checker::new(boot),
             gate: match diode.on_mismatch {
                 OnMismatch::Alarm => Gate::open(),
@@ -337,6 +301,26 @@ impl Session {
             }
         }
         out.push(Item::Beacon(self.origin.clone(), self.check, beacon.clone()));
+    }
+
+    /// Compares the version of every beacon, as the digest. It raises alarms and withholds nothing: an owner may go back.
+    fn handle_version(
+        &mut self,
+        diode: &mut Diode,
+        beacon: &Beacon,
+        counters: &mut EngineCounters,
+        out: &mut Vec<Item>,
+    ) {
+        if self.version.is_some_and(|version| version.release == beacon.release) {
+            return;
+        }
+        let version = diode.newest_version.judge(beacon.release);
+        self.version = Some(version);
+        out.push(Item::Version(self.origin.clone(), version));
+        if version.is_downgrade() {
+            counters.alarms += 1;
+            out.push(Item::VersionAlarm(self.origin.clone(), version));
+        }
     }
 
     /// Compares every beacon's attestation. It raises alarms and withholds nothing: the first quote takes its time.

@@ -299,6 +299,13 @@ fn log_item(item: &Item) {
             verdict.expected.as_ref().map_or_else(String::new, hex),
             if verdict.refused { "REFUSED" } else { "passed on (on_mismatch = \"alarm\")" }
         ),
+        Item::VersionAlarm(origin, version) => tracing::error!(
+            "ALARM: {}: boot {} runs version {} of its image, after version {}",
+            origin.diode,
+            origin.boot,
+            version.release.version,
+            version.at_least
+        ),
         Item::Attestation(origin, finding) => match (&finding.check, &finding.key) {
             (Check::Match, _) => {
                 tracing::info!("{}: its TPM attests what was expected", origin.diode);

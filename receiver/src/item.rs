@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use noreturn_link::Arrival;
-use noreturn_wire::{Beacon, BootId, Record};
+use noreturn_wire::{Beacon, BootId, Record, Release};
 
 use crate::attestation::Finding;
 use crate::objects::{FileReport, StreamReport};
@@ -77,6 +77,23 @@ pub struct Verdict {
     pub refused: bool,
 }
 
+/// Which version of its image a boot runs, and which it should at least.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Version {
+    /// What the box says.
+    pub release: Release,
+    /// The highest version that was heard of this diode, or that the configuration asks for.
+    pub at_least: u32,
+}
+
+impl Version {
+    /// Whether the image is older than it should be.
+    #[must_use]
+    pub const fn is_downgrade(&self) -> bool {
+        self.release.version < self.at_least
+    }
+}
+
 /// One thing that a sink writes down, in order.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Item {
@@ -86,6 +103,10 @@ pub enum Item {
     ImageCheck(Arc<Origin>, Verdict),
     /// Something that a person must look at.
     Alarm(Arc<Origin>, Verdict),
+    /// The version of a boot's image; sent when it is new within the boot.
+    Version(Arc<Origin>, Version),
+    /// An older image than before, which a person must look at.
+    VersionAlarm(Arc<Origin>, Version),
     /// The attestation of a boot was compared; sent when the outcome is new.
     Attestation(Arc<Origin>, Finding),
     /// A mismatch of the attestation, which a person must look at.

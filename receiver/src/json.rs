@@ -1,22 +1,26 @@
 //! JSON of items: lines for files, payloads for MQTT.
 
 mod attestation;
+mod beacon;
 mod objects;
 #[cfg(test)]
 mod tests;
+mod version;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use noreturn_link::Arrival;
-use noreturn_wire::{Beacon, CardModel, Quality, Record, Value};
+use noreturn_wire::{Quality, Record, Value};
 use serde::{Serialize, Serializer};
 
 use crate::item::{ImageCheck, Item, Origin, Source, Verdict};
 use crate::rfc3339;
 use attestation::FindingJson;
 pub use attestation::attestation_payload;
+pub use beacon::BeaconJson;
 use objects::{FileJson, StreamJson};
+use version::VersionJson;
+pub use version::version_payload;
 
 /// One line of a JSON Lines file.
 #[derive(Serialize)]
@@ -58,6 +62,20 @@ enum Line<'a> {
         alarm: &'static str,
         #[serde(flatten)]
         verdict: VerdictJson,
+    },
+    ImageVersion {
+        #[serde(flatten)]
+        origin: OriginJson<'a>,
+        #[serde(flatten)]
+        version: VersionJson,
+    },
+    #[serde(rename = "alarm")]
+    VersionAlarm {
+        #[serde(flatten)]
+        origin: OriginJson<'a>,
+        alarm: &'static str,
+        #[serde(flatten)]
+        version: VersionJson,
     },
     Attestation {
         #[serde(flatten)]
@@ -156,67 +174,6 @@ impl From<&Verdict> for VerdictJson {
     }
 }
 
-/// A beacon and the image check.
-#[derive(Serialize)]
-pub struct BeaconJson {
-    image_check: &'static str,
-    image_sha256: String,
-    config_sha256: String,
-    uptime_us: u64,
-    clock: Option<String>,
-    clock_us: u64,
-    time_source: &'static str,
-    time_uncertainty_us: Option<u64>,
-    clock_steps: u64,
-    outside: OutsideJson,
-    last_stop: String,
-    watchdog: &'static str,
-    dma_fence: &'static str,
-    attestation: &'static str,
-    counters: BTreeMap<&'static str, u64>,
-}
-
-#[derive(Serialize)]
-struct OutsideJson {
-    card: &'static str,
-    link_up: bool,
-    firmware_left_receiver_on: bool,
-    firmware_frames_received: Option<u32>,
-}
-
-impl BeaconJson {
-    /// What is told of a beacon.
-    #[must_use]
-    pub fn new(check: ImageCheck, beacon: &Beacon) -> Self {
-        Self {
-            image_check: check.word(),
-            image_sha256: hex(&beacon.image_sha256),
-            config_sha256: hex(&beacon.config_sha256),
-            uptime_us: beacon.uptime_us,
-            clock: rfc3339::format(beacon.clock_us),
-            clock_us: beacon.clock_us,
-            time_source: beacon.clock.source.name(),
-            time_uncertainty_us: beacon.clock.uncertainty_us,
-            clock_steps: beacon.clock.steps,
-            outside: OutsideJson {
-                card: match beacon.outside.model {
-                    CardModel::VirtioNet => "virtio-net",
-                    CardModel::IntelE1000e => "e1000e",
-                    CardModel::IntelIgb => "igb",
-                },
-                link_up: beacon.outside.link_up,
-                firmware_left_receiver_on: beacon.outside.firmware_left_receiver_on,
-                firmware_frames_received: beacon.outside.firmware_frames_received,
-            },
-            last_stop: beacon.last_stop.to_string(),
-            watchdog: beacon.watchdog.name(),
-            dma_fence: beacon.dma_fence.name(),
-            attestation: beacon.attestation.name(),
-            counters: beacon.counters.iter().collect(),
-        }
-    }
-}
-
 /// What was lost on the way to a sink.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Lost {
@@ -254,6 +211,12 @@ pub fn append_line(item: &Item, lines: &mut Vec<u8>) {
         }
         Item::Alarm(origin, verdict) => {
             Line::Alarm { origin: (&**origin).into(), alarm: "image-mismatch", verdict: verdict.into() }
+        }
+        Item::Version(origin, version) => {
+            Line::ImageVersion { origin: (&**origin).into(), version: version.into() }
+        }
+        Item::VersionAlarm(origin, version) => {
+            Line::VersionAlarm { origin: (&**origin).into(), alarm: version::ALARM, version: version.into() }
         }
         Item::Attestation(origin, finding) => {
             Line::Attestation { origin: (&**origin).into(), finding: finding.into() }
@@ -329,20 +292,24 @@ pub fn gap_payload(origin: &Origin, source: &Source, first: u64, last: u64) -> V
     to_vec(&Payload { tag: &source.tag, source: source.number, first, last, boot: &origin.boot_text })
 }
 
-/// The MQTT payload of an alarm, or of its end.
+/// The MQTT payload of an image check: an alarm, or its end.
 #[must_use]
 pub fn alarm_payload(origin: &Origin, verdict: &Verdict) -> Vec<u8> {
+    let alarm = (verdict.check == ImageCheck::Mismatch).then_some("image-mismatch");
+    finding_payload(origin, alarm, &VerdictJson::from(verdict))
+}
+
+/// The MQTT payload of something that may be an alarm.
+fn finding_payload(origin: &Origin, alarm: Option<&'static str>, finding: &impl Serialize) -> Vec<u8> {
     #[derive(Serialize)]
-    struct Payload<'a> {
+    struct Payload<'a, F> {
         active: bool,
         alarm: Option<&'static str>,
         boot: &'a str,
         #[serde(flatten)]
-        verdict: VerdictJson,
+        finding: &'a F,
     }
-    let active = verdict.check == ImageCheck::Mismatch;
-    let alarm = active.then_some("image-mismatch");
-    to_vec(&Payload { active, alarm, boot: &origin.boot_text, verdict: verdict.into() })
+    to_vec(&Payload { active: alarm.is_some(), alarm, boot: &origin.boot_text, finding })
 }
 
 /// Any value as JSON text.

@@ -64,6 +64,12 @@ pub struct DiodeStatus {
     pub attestation_key_sha256: Option<String>,
     /// SHA-256 of the image that it runs, by its latest beacon.
     pub image_sha256: Option<String>,
+    /// Version of the image that it runs.
+    pub image_version: Option<u32>,
+    /// Whether that is below what was heard of it before, or below `image_version_min`.
+    pub image_downgrade: bool,
+    /// Whether the machine itself keeps older images from being started: `none`, `kept` or `failed`.
+    pub floor_memory: Option<&'static str>,
     /// SHA-256 of its configuration, by its latest beacon.
     pub config_sha256: Option<String>,
     /// How long it has been up, by its latest beacon.
@@ -93,6 +99,9 @@ impl From<DiodeState> for DiodeStatus {
             attestation_fault: state.attestation.check.fault().map(Fault::word),
             attestation_key_sha256: state.attestation.key.as_ref().map(json::hex),
             image_sha256: beacon.map(|beacon| json::hex(&beacon.image_sha256)),
+            image_version: state.version.map(|version| version.release.version),
+            image_downgrade: state.version.is_some_and(|version| version.is_downgrade()),
+            floor_memory: state.version.map(|version| version.release.memory.name()),
             config_sha256: beacon.map(|beacon| json::hex(&beacon.config_sha256)),
             uptime_us: beacon.map(|beacon| beacon.uptime_us),
             time_source: beacon.map(|beacon| beacon.clock.source.name()),

@@ -63,6 +63,8 @@ fn through_loss_every_record_is_a_line_or_in_a_gap() {
     assert_eq!(summary["diodes"][0]["image_check"], "match");
     assert_eq!(summary["diodes"][0]["image_sha256"], "ab".repeat(32));
     assert_eq!(summary["diodes"][0]["config_sha256"], "cd".repeat(32));
+    assert_eq!(summary["diodes"][0]["image_version"], 7);
+    assert_eq!(remains.of_kind("image_version")[0]["floor_memory"], "kept");
     assert!(summary["first_record_unix_us"].as_u64() > Some(0));
     assert_eq!(remains.of_kind("boot").len(), 1);
     assert_eq!(remains.of_kind("image_check")[0]["image_check"], "match");
@@ -243,8 +245,8 @@ fn a_failing_disk_is_said_and_counted_and_ends_nothing() {
     daemon.send(&frames_with_beacon(IMAGE));
     let remains = daemon.stop(Signal::TERM);
     assert_eq!(remains.summary["records"], 30);
-    // A boot, an image check and the records.
-    assert_eq!(remains.summary["counters"]["json_lines_dropped_write"], 32);
+    // A boot, an image check, its version and the records.
+    assert_eq!(remains.summary["counters"]["json_lines_dropped_write"], 33);
     assert!(remains.log.iter().any(|line| line.contains("ERROR") && line.contains("/dev/full")));
 }
 
@@ -257,7 +259,7 @@ fn live_prints_plain_lines_without_a_terminal() {
     let remains = daemon.stop(Signal::TERM);
     let shown = |what: &str| remains.log.iter().any(|line| line.contains(what));
     assert!(shown("east (7): boot 02020202"), "{:?}", remains.log);
-    assert!(shown("image UNCHECKED: abab") && shown("records 30"), "{:?}", remains.log);
+    assert!(shown("image UNCHECKED, version 7: abab") && shown("records 30"), "{:?}", remains.log);
 }
 
 #[test]

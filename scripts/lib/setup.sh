@@ -8,6 +8,8 @@
 source "$(dirname -- "${BASH_SOURCE[0]}")/toolchain.sh"
 # shellcheck source=scripts/lib/unpacked.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/unpacked.sh"
+# shellcheck source=scripts/lib/secure-boot.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/secure-boot.sh"
 
 # A need is "PROBE|DEBIAN PACKAGES|WHY"; a probe is command:NAME, file:PATH or function:NAME.
 readonly needs_host=(
@@ -18,6 +20,10 @@ readonly needs_image=(
     'function:image_toolchain_exists|rustc-web cargo-web rust-web-src|to build for bare metal, which takes the sources of the standard library'
     'function:image_linker_exists|lld|to link the kernel and the loader'
 )
+readonly needs_official=(
+    'command:debootstrap|debootstrap debian-archive-keyring|to make a minimal Debian 12'
+    'command:git|git|to take the last commit'
+)
 readonly needs_run=(
     'command:qemu-system-x86_64|qemu-system-x86|to boot the image'
     'file:/usr/share/OVMF/OVMF_CODE_4M.fd|ovmf|UEFI firmware for the virtual machine'
@@ -26,15 +32,31 @@ readonly needs_broker=(
     'command:mosquitto|mosquitto|an MQTT broker for the receiver to publish to'
     'command:mosquitto_sub|mosquitto-clients|to read what the receiver published'
 )
+readonly needs_secure_boot=(
+    'command:openssl|openssl|to read the certificate for Secure Boot'
+    'command:osslsigncode|osslsigncode|to sign the loader for Secure Boot'
+)
+readonly needs_secure_boot_keys=(
+    'command:openssl|openssl|to make keys for Secure Boot'
+    'command:sign-efi-sig-list|efitools|to write keys as firmware takes them'
+)
 readonly needs_test=(
     'command:sgdisk|gdisk|to judge the partition table'
     'command:fsck.fat|dosfstools|to judge the file system'
     'command:mtype|mtools|to read the file system with another reader'
+    'command:xorriso|xorriso|to read the image as a CD with another reader'
     'command:swtpm|swtpm|a TPM for the virtual machine'
     'command:swtpm_setup|swtpm-tools|to set that TPM up'
+    'command:tpm2_nvdefine|tpm2-tools libtss2-tcti-swtpm0|to seal a key in that TPM as people do'
     'command:git|git|to copy the sources for a build elsewhere'
+    'command:faketime|faketime|to build on another day'
+    'command:openssl|openssl|to check signatures with another program'
     'function:python_venv_exists|python3 python3-venv|for independent Modbus peers'
     'command:shellcheck|shellcheck|to check the scripts'
+)
+readonly needs_proof=(
+    'function:python_venv_exists|python3 python3-venv|for the reader of machine code and the solver'
+    'command:c++filt|binutils|to read names in the kernel'
 )
 readonly needs_fuzz=(
     'command:c++|g++|to build libFuzzer'
@@ -132,13 +154,23 @@ quietly() {
     }
 }
 
-# The Python environment of the tests, in .tools/python: exactly what requirements.txt names.
+# The Python environment of the tests, in .tools/python.
 set_up_python() {
-    local environment=$root/.tools/python requirements=$root/scripts/lib/requirements.txt
+    set_up_python_environment "$root/.tools/python" "$root/scripts/lib/requirements.txt" "for the tests"
+}
+
+# That of the proof, in .tools/proof.
+set_up_proof() {
+    set_up_python_environment "$root/.tools/proof" "$root/verify/proof/requirements.txt" "for the proof"
+}
+
+# set_up_python_environment FOLDER REQUIREMENTS WHY: exactly what REQUIREMENTS names.
+set_up_python_environment() {
+    local environment=$1 requirements=$2
     if cmp --quiet "$requirements" "$environment/requirements.txt"; then
         return
     fi
-    say "Installing Python packages for the tests in .tools/python"
+    say "Installing Python packages $3 in ${environment#"$root/"}"
     rm -rf "$environment"
     quietly python3 -m venv "$environment"
     quietly "$environment/bin/pip" install --quiet --disable-pip-version-check --require-hashes \

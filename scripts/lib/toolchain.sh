@@ -3,7 +3,7 @@
 #
 # Bare metal takes a compiler together with the sources of its own standard library. Debian's matched set in
 # /usr/bin is preferred, since everybody can have the same one; else any rustup toolchain with rust-src does.
-# Another compiler means other bytes, hence another hash: `provenance` records which it was.
+# Another compiler means other bytes, hence another hash: pinned.sh tells which it was, and which it should be.
 
 # shellcheck source=scripts/lib/common.sh
 source "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
@@ -104,6 +104,25 @@ image_metadata() (
     RUSTC=$image_rustc "$image_cargo" metadata --quiet --locked --format-version 1 --filter-platform "$2"
 )
 
+# fetch_image FOLDER TARGET: fetches the crates of the workspace in FOLDER, and those of the compiler's library.
+fetch_image() (
+    cd "$root/$1" || exit
+    RUSTC_BOOTSTRAP=1 RUSTC=$image_rustc "$image_cargo" fetch --quiet --locked --target "$2" \
+        -Zbuild-std=core,alloc,compiler_builtins
+)
+
+# Fetches every crate that a build takes, so that it can do without a network. The kernel's workspace takes the changed copy of
+# Hermit, so that comes first.
+fetch_crates() {
+    cd "$root" &&
+        cargo fetch --quiet --locked &&
+        cargo fetch --quiet --locked --manifest-path kernel-app/prepare/source/Cargo.toml &&
+        cargo run --quiet --locked --release --target-dir target --package noreturn-prepare-kernel \
+            -- kernel-app/prepare/source target/hermit-kernel &&
+        fetch_image kernel-app x86_64-unknown-none &&
+        fetch_image image/loader x86_64-unknown-uefi
+}
+
 build_kernel() {
     image_cargo kernel-app x86_64-unknown-none build
 }
@@ -125,30 +144,6 @@ build_loader() {
 # Forward error correction as the kernel has it, in a program for this machine. Linux loads it where it was linked to.
 build_soft_float() {
     image_cargo tests/soft-float x86_64-unknown-none rustc -- -Crelocation-model=static
-}
-
-# Everything that, besides the sources and the site, decides the image's bytes, as JSON.
-provenance() {
-    local driver linker
-    driver=$(find "$image_sysroot/lib" -maxdepth 2 -name 'librustc_driver-*.so' -print -quit)
-    linker=$(command -v ld.lld || true)
-    [[ $image_rustc == /usr/bin/rustc ]] ||
-        linker=$(find "$image_sysroot/lib/rustlib" -name rust-lld -print -quit)
-    cat <<JSON
-{
-  "note": "the same sources, site and toolchain give the same image; another compiler means another hash",
-  "source": "$(git -C "$root" describe --always --dirty --abbrev=40 2>/dev/null || printf unknown)",
-  "toolchain": "$image_toolchain",
-  "rustc": "$("$image_rustc" --version)",
-  "llvm": "$("$image_rustc" --version --verbose | sed -n 's/^LLVM version: //p')",
-  "rustc_sha256": "$(digest "$image_rustc")",
-  "rustc_driver_sha256": "$(digest "$driver")",
-  "linker": "$("$linker" -flavor gnu --version 2>/dev/null || "$linker" --version)",
-  "linker_sha256": "$(digest "$linker")",
-  "kernel_sha256": "$(digest "$kernel_file")",
-  "loader_sha256": "$(digest "$loader_file")"
-}
-JSON
 }
 
 digest() {

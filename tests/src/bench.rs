@@ -10,6 +10,7 @@ mod latency;
 mod link;
 mod matrix;
 mod outside;
+mod reproduce;
 mod stops;
 mod timer;
 mod udp;
@@ -143,4 +144,5 @@ pub const GROUPS: &[Group] = &[
     Group { figures: &["outside_instructions_per_frame"], measure: outside::measure },
     Group { figures: &["outside_frames_per_s"], measure: outside::rate },
     Group { figures: &["stop_to_beacon_ms"], measure: stops::measure },
+    Group { figures: &["reproduce_s"], measure: reproduce::measure },
 ];

@@ -17,6 +17,9 @@ const HEADING: &str = "\
 
 ";
 
+/// The first image of this site.
+const VERSION: &str = "\n[image]\nversion = 1\n";
+
 /// What an operator must see at once: pumps that start and stop, and levels out of bounds.
 const ALARMS: [&str; 7] = [
     "well-pump/running",
@@ -32,7 +35,7 @@ const ALARMS: [&str; 7] = [
 #[must_use]
 pub fn text() -> String {
     let points: String = register_map().iter().map(point).collect();
-    let modbus = device("works", PLANT_PORT, 1, "") + &points;
+    let modbus = VERSION.to_owned() + &device("works", PLANT_PORT, 1, "") + &points;
     HEADING.to_owned() + &Site { receiver_port: RECEIVER_PORT, modbus }.text()
 }
 

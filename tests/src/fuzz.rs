@@ -5,9 +5,11 @@
 //! seeded mutations of it with any toolchain. Inputs that are guarded by a checksum or a key are made valid
 //! here, so that what lies behind the guard is reached.
 
+mod bill;
 pub mod corpus;
 mod dmar;
 mod fec;
+mod floor;
 mod formats;
 mod frame;
 pub mod hunt;
@@ -41,9 +43,11 @@ pub struct Target {
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    Target { name: "bill", run: bill::bill, mutations: 20_000 },
     Target { name: "config", run: formats::config, mutations: 200_000 },
     Target { name: "dmar", run: dmar::dmar, mutations: 100_000 },
     Target { name: "fec", run: fec::fec, mutations: 8000 },
+    Target { name: "floor", run: floor::floor, mutations: 100_000 },
     Target { name: "frame", run: frame::frame, mutations: 200_000 },
     Target { name: "handover", run: formats::handover, mutations: 200_000 },
     Target { name: "kernel", run: kernel::kernel_code, mutations: 2000 },
@@ -56,6 +60,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "nmea", run: time::nmea, mutations: 100_000 },
     Target { name: "receiver", run: receiver::receiver, mutations: 5000 },
     Target { name: "ring", run: ring::ring, mutations: 200_000 },
+    Target { name: "sealed", run: floor::sealed, mutations: 100_000 },
     Target { name: "sender", run: sender::sender, mutations: 300 },
     Target { name: "site", run: site::site, mutations: 20_000 },
     Target { name: "sntp", run: time::sntp, mutations: 200_000 },

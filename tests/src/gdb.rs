@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::process::{PATIENCE, wait_for};
 
@@ -28,19 +28,39 @@ impl Debugger {
         Ok(debugger)
     }
 
-    /// Lets the machine run until the processor is about to execute the instruction at `address`, and executes that one
-    /// too, if `pass`.
+    /// Has the machine stop before each instruction at one of `addresses`.
     ///
     /// # Errors
-    /// If it does not come there in time.
-    pub fn run_to(&mut self, address: u64, pass: bool) -> Result<()> {
-        self.expect(&format!("Z0,{address:x},1"), "OK")?;
-        self.expect("c", "T05")?;
+    /// If the port refuses.
+    pub fn stop_at(&mut self, addresses: impl IntoIterator<Item = u64>) -> Result<()> {
+        addresses.into_iter().try_for_each(|address| self.expect(&format!("Z0,{address:x},1"), "OK"))
+    }
+
+    /// Lets the machine run until it stops.
+    ///
+    /// # Errors
+    /// If it does not in time.
+    pub fn run(&mut self) -> Result<()> {
+        self.expect("c", "T05")
+    }
+
+    /// Executes the instruction before which the machine has stopped.
+    ///
+    /// # Errors
+    /// If the port does not answer as expected.
+    pub fn pass(&mut self) -> Result<()> {
+        let address = self.instruction_pointer()?;
         self.expect(&format!("z0,{address:x},1"), "OK")?;
-        if pass {
-            self.expect("s", "T05")?;
-        }
-        Ok(())
+        self.expect("s", "T05")?;
+        self.stop_at([address])
+    }
+
+    /// RIP, which follows 16 registers of 8 bytes (GDB's target description of x86-64).
+    fn instruction_pointer(&mut self) -> Result<u64> {
+        const PLACE: std::ops::Range<usize> = 16 * 16..17 * 16;
+        let registers = self.registers()?;
+        let digits = registers.get(PLACE).context("the port tells too few registers")?;
+        Ok(u64::from_str_radix(digits, 16)?.swap_bytes())
     }
 
     /// All registers, as the port writes them.

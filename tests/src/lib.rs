@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod broker;
 pub mod card;
+pub mod copies;
 pub mod counting;
 pub mod example;
 pub mod flood;
@@ -20,6 +21,7 @@ pub use noreturn_simulator::random;
 pub mod receiver;
 pub mod replay;
 pub mod repository;
+pub mod secure_boot;
 pub mod site;
 pub mod status;
 pub mod time;

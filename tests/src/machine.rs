@@ -1,4 +1,4 @@
-//! The box: a virtual machine of QEMU that boots an image from read-only USB media.
+//! The box: a virtual machine of QEMU that boots an image, from a read-only USB stick if it is not told otherwise.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
@@ -14,7 +14,73 @@ use crate::ports::{free_udp, loopback};
 use crate::process::{Process, wait_for, wait_for_text};
 use crate::repository;
 
-const FIRMWARE: &str = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+/// The firmware, and what it remembers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Firmware<'a> {
+    /// One that remembers nothing, and checks no signatures.
+    Forgetful,
+    /// One that checks signatures if its variables hold the keys for it. It writes to them; only its own code can.
+    SecureBoot {
+        /// The file of the variables.
+        variables: &'a Path,
+    },
+}
+
+impl Firmware<'_> {
+    /// A medium that it starts from. The first to be tried is the only one: else whatever is refused is followed by minutes of network boot.
+    fn device(self, medium: &str) -> String {
+        let only = if self == Self::Forgetful { "" } else { ",bootindex=0" };
+        format!("{medium}{only}")
+    }
+
+    /// Arguments for QEMU. What protects the variables is system management mode.
+    fn arguments(self) -> Vec<String> {
+        let drive = |unit: u32, read_only: &str, file: &str| {
+            [
+                "-drive".to_owned(),
+                format!("if=pflash,format=raw,unit={unit},readonly={read_only},file={file}"),
+            ]
+        };
+        match self {
+            Self::Forgetful => drive(0, "on", "/usr/share/OVMF/OVMF_CODE_4M.fd").to_vec(),
+            Self::SecureBoot { variables } => [
+                ["-machine", "smm=on"].map(str::to_owned),
+                ["-global", "driver=cfi.pflash01,property=secure,value=on"].map(str::to_owned),
+                drive(0, "on", "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd"),
+                drive(1, "off", &variables.display().to_string()),
+            ]
+            .concat(),
+        }
+    }
+}
+
+/// What the image is written on, as the machine sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Medium {
+    /// A USB stick, or an SD card in a USB reader, that refuses writes.
+    ReadOnlyStick,
+    /// One that does not.
+    WritableStick,
+    /// A disk at a SATA port, which takes writes.
+    Disk,
+    /// A CD in a SATA drive.
+    Cd,
+    /// A CD in a USB drive.
+    UsbCd,
+}
+
+impl Medium {
+    /// Whether QEMU refuses writes, and the device.
+    const fn drive(self) -> (&'static str, &'static str) {
+        match self {
+            Self::ReadOnlyStick => ("on", "usb-storage,drive=medium"),
+            Self::WritableStick => ("off", "usb-storage,drive=medium"),
+            Self::Disk => ("off", "ide-hd,drive=medium,bus=ide.0"),
+            Self::Cd => ("on", "ide-cd,drive=medium,bus=ide.0"),
+            Self::UsbCd => ("on", "usb-bot,id=reader"),
+        }
+    }
+}
 
 /// What is on the outside wire.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +110,10 @@ pub enum InsideWire {
 pub struct Machine<'a> {
     /// The medium.
     pub image: &'a Path,
+    /// What the medium is to the machine.
+    pub medium: Medium,
+    /// What starts it.
+    pub firmware: Firmware<'a>,
     /// Folder for the serial log and the monitor's socket.
     pub folder: &'a Path,
     /// The processor, as QEMU names it.
@@ -127,6 +197,8 @@ impl<'a> Machine<'a> {
     pub const fn new(image: &'a Path, folder: &'a Path, wire: OutsideWire) -> Self {
         Self {
             image,
+            medium: Medium::ReadOnlyStick,
+            firmware: Firmware::Forgetful,
             folder,
             processor: PROCESSOR,
             inside: Card::VirtioNet,
@@ -167,12 +239,16 @@ impl<'a> Machine<'a> {
             "-m",
             "256",
         ]);
-        qemu.args(["-drive", &format!("if=pflash,format=raw,unit=0,readonly=on,file={FIRMWARE}")]);
+        qemu.args(self.firmware.arguments());
         qemu.args(self.remapping.arguments());
         qemu.args(["-device", "qemu-xhci,addr=0x4"]);
+        let (read_only, device) = self.medium.drive();
         qemu.arg("-drive")
-            .arg(format!("if=none,id=stick,format=raw,readonly=on,file={}", self.image.display()));
-        qemu.args(["-device", "usb-storage,drive=stick"]);
+            .arg(format!("if=none,id=medium,format=raw,readonly={read_only},file={}", self.image.display()));
+        qemu.args(["-device", &self.firmware.device(device)]);
+        if self.medium == Medium::UsbCd {
+            qemu.args(["-device", "scsi-cd,bus=reader.0,drive=medium"]);
+        }
         qemu.args(["-netdev", &self.inside_netdev()?]);
         qemu.args(["-device", &format!("{},netdev=inside,addr=0x2", self.remapping.device(self.inside))]);
         qemu.args(["-netdev", &self.outside_netdev()]);

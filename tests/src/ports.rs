@@ -25,6 +25,15 @@ pub fn free_tcp() -> Result<u16> {
     find(|port| TcpListener::bind(loopback(port)).is_ok())
 }
 
+/// A TCP port, as [`free_tcp`], of which the next one is free, too.
+///
+/// # Errors
+/// If there is none.
+pub fn free_tcp_pair() -> Result<u16> {
+    let is_free = |port| TcpListener::bind(loopback(port)).is_ok();
+    find(|port| is_free(port) && is_free(port + 1))
+}
+
 fn find(is_free: impl Fn(u16) -> bool) -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Test programs that run at the same time start far from each other.

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use object::{Object, ObjectSymbol};
+use object::{Object, ObjectSection, ObjectSymbol};
 
 use crate::gdb::Debugger;
 use crate::hostile::{self, OUTSIDE_MAC};
@@ -19,8 +19,8 @@ use crate::random::Random;
 const MEMORY_BYTES: u64 = 256 << 20;
 /// The loader puts kernels at multiples of this.
 const KERNEL_ALIGNMENT: u64 = 2 << 20;
-/// Where in an ELF file its header has what tells it from others: type, machine, version, entry point.
-const HEADER: std::ops::Range<usize> = 16..32;
+/// Bytes of the function at which the box is stopped that tell where it is.
+const CODE_BYTES: usize = 64;
 /// The instruction at which the box is stopped: every frame comes by there once.
 const STOP_AT: &str = "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion>>::push";
 /// Frames that are thrown while the box stands still, so that they are there when it goes on. QEMU offers a card that does not
@@ -78,14 +78,17 @@ impl<'a> Snapshot<'a> {
         let incoming = format!("exec:cat {}", self.state().display());
         let (wires, machine) = start(self.image, self.folder, name, &["-S", "-incoming", &incoming])?;
         wait_for_migration(&machine)?;
-        let stop_at = self.find_kernel(&machine)? + self.offset_of(STOP_AT)?;
         let mut debugger = Debugger::connect(&self.file(name, "gdb"))?;
+        debugger.stop_at(self.places_of(&machine, STOP_AT)?)?;
         let mut random = Random(7);
         for frame in 1..=frames {
             if flood {
                 wires.flood(&mut random)?;
             }
-            debugger.run_to(stop_at, frame < frames)?;
+            debugger.run()?;
+            if frame < frames {
+                debugger.pass()?;
+            }
         }
         let memory = self.file(name, "memory");
         machine.monitor_command(&format!("pmemsave 0 {MEMORY_BYTES} \"{}\"", memory.display()))?;
@@ -96,25 +99,30 @@ impl<'a> Snapshot<'a> {
         Ok(Outcome { frames: own, arrived: others.len(), registers, memory: std::fs::read(memory)? })
     }
 
-    /// Where the loader has put the kernel.
-    fn find_kernel(&self, machine: &Running) -> Result<u64> {
-        let header = std::fs::read(self.kernel)?;
-        let wanted = header.get(HEADER).context("the kernel is too short")?;
-        for address in (KERNEL_ALIGNMENT..MEMORY_BYTES).step_by(KERNEL_ALIGNMENT as usize) {
-            if read_memory(machine, address + HEADER.start as u64, wanted.len())? == wanted {
-                return Ok(address);
+    /// Where a function of the kernel is, and where it may be after a reset, which is how a box that misbehaves ends: the firmware
+    /// has other memory free then, so the loader puts the kernel into a neighbouring place.
+    fn places_of(&self, machine: &Running, function: &str) -> Result<[u64; 3]> {
+        let (offset, code) = self.code_of(function)?;
+        for kernel in (KERNEL_ALIGNMENT..MEMORY_BYTES - KERNEL_ALIGNMENT).step_by(KERNEL_ALIGNMENT as usize) {
+            let place = kernel + offset;
+            if place < MEMORY_BYTES && read_memory(machine, place, code.len())? == code {
+                return Ok([place - KERNEL_ALIGNMENT, place, place + KERNEL_ALIGNMENT]);
             }
         }
         anyhow::bail!("no kernel lies in memory")
     }
 
-    fn offset_of(&self, function: &str) -> Result<u64> {
+    /// A function's address in the kernel, and how it begins.
+    fn code_of(&self, function: &str) -> Result<(u64, Vec<u8>)> {
         let bytes = std::fs::read(self.kernel)?;
         let file = object::File::parse(&*bytes)?;
         let is_meant = |symbol: &object::Symbol<'_, '_>| {
             symbol.name().is_ok_and(|name| format!("{:#}", rustc_demangle::demangle(name)) == function)
         };
-        Ok(file.symbols().find(is_meant).with_context(|| format!("the kernel has no {function}"))?.address())
+        let missing = || format!("the kernel has no {function}");
+        let address = file.symbols().find(is_meant).with_context(missing)?.address();
+        let code = file.sections().find_map(|section| section.data_range(address, CODE_BYTES as u64).ok()?);
+        Ok((address, code.with_context(missing)?.to_vec()))
     }
 
     fn state(&self) -> PathBuf {

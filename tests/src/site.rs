@@ -20,6 +20,9 @@ pub const DIODE_NAME: &str = "waterworks";
 /// Key of the diode in every test; the demo's is random.
 pub const TEST_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
+/// The secret of the owner of every image in the tests; the demo's is random.
+pub const TEST_OWNER: &str = "202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f";
+
 /// What differs from site to site.
 #[derive(Clone, Debug)]
 pub struct Site {
@@ -58,7 +61,7 @@ impl Site {
         text + &self.modbus
     }
 
-    /// Writes `site.toml` and a key, if there is none yet, into `folder`, and builds `diode.img` there.
+    /// Writes `site.toml`, a key and an owner's key, if there are none yet, into `folder`, and builds `diode.img` there.
     ///
     /// # Errors
     /// If the image cannot be built, with what the builder said.
@@ -80,16 +83,28 @@ pub fn build(text: &str, folder: &Path) -> Result<Image> {
 /// # Errors
 /// If the image cannot be built, with what the builder said.
 pub fn build_with(kernel: &Path, text: &str, folder: &Path) -> Result<Image> {
+    build_of(&repository::loader()?, kernel, text, folder)
+}
+
+/// Builds an image as [`build`] does, with another loader and kernel.
+///
+/// # Errors
+/// If the image cannot be built, with what the builder said.
+pub fn build_of(loader: &Path, kernel: &Path, text: &str, folder: &Path) -> Result<Image> {
     let site = folder.join("site.toml");
     fs::write(&site, text)?;
     let key = folder.join("diode.key");
     if !key.exists() {
         fs::write(&key, format!("{TEST_KEY}\n"))?;
     }
+    let owner = folder.join("owner.key");
+    if !owner.exists() {
+        fs::write(&owner, format!("noreturn-owner-secret {TEST_OWNER}\n"))?;
+    }
     let path = folder.join("diode.img");
     let mut builder = Command::new(repository::built("dist/diode-image")?);
     builder.arg("build").arg("--site").arg(&site).arg("--output").arg(&path);
-    builder.arg("--loader").arg(repository::loader()?).arg("--kernel").arg(kernel);
+    builder.arg("--loader").arg(loader).arg("--kernel").arg(kernel);
     let output = builder.output().context("starting diode-image")?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "diode-image build failed: {said}");

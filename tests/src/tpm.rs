@@ -1,11 +1,13 @@
 //! A TPM 2.0 for the box: swtpm, which QEMU shows behind either of the interfaces of real ones.
 
 use std::fs;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::ports::{free_tcp_pair, loopback};
 use crate::process::{Process, wait_for};
 
 /// How the box speaks to its TPM.
@@ -41,6 +43,8 @@ impl Tpm {
     pub fn start(folder: &Path) -> Result<Self> {
         let (state, socket) = (folder.join("tpm"), folder.join("tpm.socket"));
         fs::create_dir_all(&state)?;
+        // What is left of the socket of one before would be taken for this one's; mostly there is nothing.
+        let _ = fs::remove_file(&socket);
         let mut command = Command::new("swtpm");
         command.args(["socket", "--tpm2", "--flags", "startup-clear", "--tpmstate"]);
         command.arg(format!("dir={}", state.display())).arg("--ctrl");
@@ -66,6 +70,31 @@ impl Tpm {
         let output = command.output().context("starting swtpm_setup")?;
         ensure!(output.status.success(), "swtpm_setup failed: {output:?}");
         Ok(())
+    }
+
+    /// Runs `work` on the TPM whose state lies in `folder`, by itself: with the words that make the programs of tpm2-tools
+    /// speak to it.
+    ///
+    /// # Errors
+    /// If it does not start, or `work` fails.
+    pub fn with_tools(folder: &Path, work: impl FnOnce(&str) -> Result<()>) -> Result<()> {
+        let state = folder.join("tpm");
+        fs::create_dir_all(&state)?;
+        // The tools take the port after the first one for control.
+        let port = free_tcp_pair()?;
+        let mut command = Command::new("swtpm");
+        command.args(["socket", "--tpm2", "--flags", "startup-clear,not-need-init", "--tpmstate"]);
+        command.arg(format!("dir={}", state.display()));
+        command.args(["--server", &format!("type=tcp,port={port}")]);
+        command.args(["--ctrl", &format!("type=tcp,port={}", port + 1)]);
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        let mut process = Process::start("swtpm", &mut command)?;
+        wait_for("swtpm's ports", || {
+            process.check_running()?;
+            // Its own port takes one connection after the other, so it is not asked.
+            Ok(TcpStream::connect(loopback(port + 1)).ok())
+        })?;
+        work(&format!("swtpm:host=127.0.0.1,port={port}"))
     }
 
     /// Arguments that put it into QEMU's machine.

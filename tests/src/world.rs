@@ -34,11 +34,14 @@ pub struct Plan<'a> {
     pub faults: Faults,
     /// Whether there is a broker.
     pub broker: bool,
-    /// Whether a byte of the medium that holds nothing is flipped after the image was built.
-    pub changed: bool,
+    /// Whether somebody else signs the image that boots: not the owner of the one that the receiver expects.
+    pub of_another_owner: bool,
     /// The devices, as TOML, after other tables of the site file if need be.
     pub modbus: String,
 }
+
+/// The secret of an owner whom nobody trusts.
+const STRANGER: &str = "6162636465666768696a6b6c6d6e6f706162636465666768696a6b6c6d6e6f70";
 
 impl Plan<'_> {
     /// A box as [`Machine::new`] has it, on a kind network, without a broker.
@@ -52,7 +55,7 @@ impl Plan<'_> {
             fault: None,
             faults: Faults::default(),
             broker: false,
-            changed: false,
+            of_another_owner: false,
             modbus,
         }
     }
@@ -110,8 +113,10 @@ impl World {
                 build_with(&planted_kernel()?, &site.text().replace(DIODE_NAME, fault), folder.path())?
             }
         };
-        if plan.changed {
-            flip_unused_byte(&image.path)?;
+        if plan.of_another_owner {
+            // In the same place; what the receiver expects is still the first.
+            std::fs::write(folder.path().join("owner.key"), format!("noreturn-owner-secret {STRANGER}\n"))?;
+            site.build(folder.path())?;
         }
         let broker = if plan.broker { Some(Broker::start(folder.path())?) } else { None };
         let settings = ReceiverSettings {
@@ -195,16 +200,6 @@ impl World {
         );
         Ok(())
     }
-}
-
-/// Flips the last byte of the partition, which is far behind the files.
-fn flip_unused_byte(image: &Path) -> Result<()> {
-    const BACKUP_TABLE_BYTES: usize = 33 * 512;
-    let mut bytes = std::fs::read(image)?;
-    let place = bytes.len() - BACKUP_TABLE_BYTES - 1;
-    ensure!(bytes[place] == 0, "the last byte of the partition is used");
-    bytes[place] ^= 1;
-    Ok(std::fs::write(image, bytes)?)
 }
 
 /// What a receiver has to say of one tag: its records and gaps, by sequence number.

@@ -102,6 +102,29 @@ fn registers_are_as_predicted_and_quotes_of_the_enrolled_tpm_match() -> Result<(
     world.check_wire()
 }
 
+/// Loader, manifest and medium are another owner's; the kernel is the same.
+#[test]
+fn an_image_of_another_owner_shows_in_the_registers() -> Result<()> {
+    let folder = TempDir::new()?;
+    let tpm = Tpm::start(folder.path())?;
+    let plan = Plan { of_another_owner: true, ..Plan::new(idle_device()) };
+    let mut world = World::start_in(folder, &plan, &tpm.arguments(Interface::Fifo))?;
+    let found = line(&mut world, "attestation", |_| true)?;
+    let key = found["attestation_key_sha256"].as_str().context("a key")?.to_owned();
+
+    let beside = TempDir::new()?;
+    let trusted = Site { receiver_port: world.receiver_port, modbus: idle_device() }.build(beside.path())?;
+    let enrolled = format!("key_sha256 = \"{key}\"\n{}", predicted(&trusted.path)?);
+    let mut world = expect(world, "enrolled", &enrolled)?;
+    let alarm = line(&mut world, "alarm", |line| line["alarm"] == "attestation-mismatch")?;
+    assert_eq!(
+        (&alarm["attestation_fault"], &alarm["wrong_pcrs"]),
+        (&"registers".into(), &vec![4, 9].into()),
+        "{alarm}"
+    );
+    Ok(())
+}
+
 #[test]
 fn a_tpm_behind_a_buffer_attests_too_and_has_the_same_key_after_a_reset() -> Result<()> {
     let (mut world, _tpm) = start(Interface::Crb)?;

@@ -1,5 +1,5 @@
-//! In a state that it cannot answer for, the box says why, sends nothing, and resets into another boot; and a
-//! medium that was changed where nothing is checked by name is seen at the receiver.
+//! In a state that it cannot answer for, the box says why, sends nothing, and resets into another boot; and an
+//! image that somebody else signed is seen at the receiver.
 
 use anyhow::Result;
 use noreturn_tests::card::OUTSIDE_PCI;
@@ -54,10 +54,11 @@ fn without_the_memory_for_its_history() -> Result<()> {
 }
 
 #[test]
-fn a_changed_byte_that_no_file_holds_raises_the_alarm() -> Result<()> {
+fn an_image_of_another_owner_raises_the_alarm() -> Result<()> {
     let port = free_tcp()?;
     let _device = CountingDevice::start(port)?;
-    let mut world = World::start(&Plan { changed: true, ..Plan::new(device("plc", port, 1, "") + POINT) })?;
+    let mut world =
+        World::start(&Plan { of_another_owner: true, ..Plan::new(device("plc", port, 1, "") + POINT) })?;
     world.wait_for_records(1)?;
     let lines = world.receiver.lines()?;
     assert!(lines.iter().any(|line| line["kind"] == "alarm"), "{lines:?}");

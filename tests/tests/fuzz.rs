@@ -48,9 +48,11 @@ macro_rules! targets {
 }
 
 targets!(
+    bill,
     config,
     dmar,
     fec,
+    floor,
     frame,
     handover,
     kernel,
@@ -63,6 +65,7 @@ targets!(
     nmea,
     receiver,
     ring,
+    sealed,
     sender,
     site,
     sntp,

@@ -1,9 +1,11 @@
-//! One flipped byte on the medium: the loader does not start the kernel, and says what is wrong.
+//! A changed medium: the loader does not start the kernel, and says what is wrong.
 
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use noreturn_image_format::layout::{MANIFEST_PLACE, MANIFEST_RANGE};
+use noreturn_image_format::{Manifest, Sha256Digest};
 use noreturn_tests::machine::{Machine, OutsideWire};
 use noreturn_tests::repository;
 use noreturn_tests::site::{Image, Site, device};
@@ -15,17 +17,19 @@ fn image(folder: &Path) -> Result<Image> {
     Site { receiver_port: 9, modbus: device("plc", 9, 1, "") + point }.build(folder)
 }
 
-fn find(haystack: &[u8], needle: &[u8]) -> Result<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle).context("not on the medium")
+/// Where the parts lie.
+fn manifest(image: &[u8]) -> Result<Manifest> {
+    let bytes = image.get(MANIFEST_RANGE).context("the image ends before its manifest")?;
+    Manifest::parse(bytes).map(|parsed| parsed.manifest).map_err(|error| anyhow!("{error}"))
 }
 
-/// Boots with the byte at `offset` from `marker` flipped; all that the box says until it gives up.
-fn boot_with_flipped_byte(marker: &[u8], offset: usize) -> Result<String> {
+/// Boots an image that `change` changed; all that the box says until it gives up.
+fn boot_changed(change: impl FnOnce(&mut [u8], &Manifest)) -> Result<String> {
     let folder = TempDir::new()?;
     let image = image(folder.path())?;
     let mut bytes = fs::read(&image.path)?;
-    let at = find(&bytes, marker)? + offset;
-    bytes[at] ^= 0x10;
+    let manifest = manifest(&bytes)?;
+    change(&mut bytes, &manifest);
     fs::write(&image.path, bytes)?;
     let mut running = Machine::new(&image.path, folder.path(), OutsideWire::User).start()?;
     running.wait_for_serial("NOT STARTED")?;
@@ -36,27 +40,45 @@ fn boot_with_flipped_byte(marker: &[u8], offset: usize) -> Result<String> {
 
 #[test]
 fn in_the_kernel() -> Result<()> {
-    let kernel = fs::read(repository::kernel()?)?;
-    let said = boot_with_flipped_byte(&kernel[..4096], 100_000)?;
-    let expected = sha256_of(&kernel);
-    assert!(said.contains("NORETURN/KERNEL.ELF") && said.contains(&expected), "expected {expected}: {said}");
+    let said = boot_changed(|image, manifest| image[manifest.kernel.range()][100_000] ^= 0x10)?;
+    let expected = Sha256Digest::of(&fs::read(repository::kernel()?)?).to_string();
+    assert!(said.contains("the kernel: has the wrong SHA-256"), "{said}");
+    assert!(said.contains(&format!("expected {expected}")), "expected {expected}: {said}");
     Ok(())
 }
 
 #[test]
 fn in_the_configuration() -> Result<()> {
-    let said = boot_with_flipped_byte(b"NRCF\x03\x07\x0awaterworks", 40)?;
-    assert!(said.contains("NORETURN/CONFIG.BIN") && said.contains("expected"), "{said}");
+    let said = boot_changed(|image, manifest| image[manifest.config.range()][40] ^= 0x10)?;
+    assert!(said.contains("the configuration: has the wrong SHA-256"), "{said}");
     Ok(())
 }
 
 #[test]
 fn in_the_manifest() -> Result<()> {
-    let said = boot_with_flipped_byte(b"noreturn-manifest 1\nimage-bytes", 60)?;
-    assert!(said.contains("NORETURN/MANIFEST.TXT"), "{said}");
+    let said = boot_changed(|image, _| image[MANIFEST_PLACE as usize + 60] ^= 0x10)?;
+    assert!(said.contains("the manifest: "), "{said}");
     Ok(())
 }
 
-fn sha256_of(bytes: &[u8]) -> String {
-    noreturn_image_format::Sha256Digest::of(bytes).to_string()
+#[test]
+fn where_nothing_is() -> Result<()> {
+    let said = boot_changed(|image, manifest| image[manifest.config.range().end + 5000] ^= 0x10)?;
+    assert!(said.contains("the rest of the medium: has the wrong SHA-256"), "{said}");
+    Ok(())
+}
+
+/// Everything is right, but somebody else signed it.
+#[test]
+fn in_who_signed() -> Result<()> {
+    let folder = TempDir::new()?;
+    fs::write(folder.path().join("owner.key"), format!("noreturn-owner-secret {}\n", "77".repeat(32)))?;
+    let strange = fs::read(image(folder.path())?.path)?;
+    let said = boot_changed(|image, manifest| {
+        let loader = image[manifest.loader.range()].to_vec();
+        image.copy_from_slice(&strange);
+        image[manifest.loader.range()].copy_from_slice(&loader);
+    })?;
+    assert!(said.contains("the manifest: was changed, or not signed by the owner of this loader"), "{said}");
+    Ok(())
 }

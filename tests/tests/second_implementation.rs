@@ -15,9 +15,9 @@ use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::{FRAME_BYTES_MAX, SHARD_BYTES_MAX};
 use noreturn_wire::{
     Announce, Attestation, Beacon, Body, BootId, Bytes, CardModel, Class, ClockState, Counter, Counters,
-    DiodeId, DmaFence, Fault, FileId, FilePart, FileStep, Header, Heads, LastStop, Message, OutsideCard,
-    Quality, Quote, Record, SourceId, StreamId, StreamPart, StreamStep, TimeQuality, TimeSource, Value,
-    Watchdog,
+    DiodeId, DmaFence, Fault, FileId, FilePart, FileStep, FloorMemory, Header, Heads, LastStop, Message,
+    OutsideCard, Quality, Quote, Record, Release, SourceId, StreamId, StreamPart, StreamStep, TimeQuality,
+    TimeSource, Value, Watchdog,
 };
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -166,6 +166,7 @@ fn beacon() -> Beacon {
     Beacon {
         image_sha256: [1; 32],
         config_sha256: [2; 32],
+        release: Release { version: 300, floor: 7, memory: FloorMemory::Kept(6) },
         uptime_us: 99,
         clock_us: 300,
         outside,
@@ -340,6 +341,10 @@ fn a_decoder_written_from_the_document_reads_what_the_sender_sent() {
         (&json!(["exception", 14]), &json!("tco"))
     );
     assert_eq!(beacons[0]["dma_fence"], "active");
+    assert_eq!(
+        (&beacons[0]["image_version"], &beacons[0]["floor_memory"]),
+        (&json!(300), &json!(["kept", 6]))
+    );
     let pair = |first, second| json!([hex(&[first; 32]), hex(&[second; 32])]);
     let attestation = &beacons[0]["attestation"];
     assert_eq!((&attestation["key"], &attestation["signature"]), (&pair(3, 4), &pair(6, 7)));

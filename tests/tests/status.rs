@@ -96,7 +96,7 @@ fn nothing_can_be_written() -> Result<()> {
             client.registers(0, 1)?,
             client.registers(10, 1)?,
             client.registers(13, 4)?,
-            client.registers(18, 28)?,
+            client.registers(18, 30)?,
         ))
     };
     let before = fixed(&mut client)?;
@@ -106,7 +106,7 @@ fn nothing_can_be_written() -> Result<()> {
         assert_eq!(answer["exception"], 1, "function {function}: {answer}");
         refused += 1;
     }
-    assert_eq!(client.ask("read 4 46 1")?["exception"], 2);
+    assert_eq!(client.ask("read 4 48 1")?["exception"], 2);
     for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"] {
         for path in ["/", "/status.json"] {
             let answer = client.ask(&format!("http {method} {path}"))?;

@@ -1,5 +1,5 @@
-//! The file system: FAT32 (Microsoft's "FAT: General Overview of On-Disk Format", 1.03), in the narrow form that an
-//! image has: one block a cluster, short names, nothing deleted, nothing lost.
+//! The EFI system partition's file system: FAT12 (Microsoft's "FAT: General Overview of On-Disk Format", 1.03; section numbers
+//! below), read strictly: short names only, nothing deleted, nothing lost.
 //!
 //! Every cluster is taken once at most, so loops and shared clusters end the reading.
 
@@ -8,19 +8,20 @@ mod folder;
 
 use std::collections::BTreeMap;
 
-use noreturn_image_format::layout::BLOCK_BYTES;
+use noreturn_image_format::layout::ALIGNMENT;
 
-use crate::bytes::{blocks, first_used, u32_at};
+use crate::bytes::first_used;
 use boot_sector::Geometry;
 use folder::{Entry, Kind};
 
 /// Folders below one another at most; an image has two.
 const DEPTH_MAX: usize = 4;
-const ROOT_CLUSTER: u32 = 2;
-/// Marks the end of a chain, and anything above does, too.
-const END_OF_CHAIN: u32 = 0x0fff_fff8;
-/// The upper bits of an entry have no meaning.
-const ENTRY_MASK: u32 = 0x0fff_ffff;
+const CLUSTER_FIRST: u16 = 2;
+const CLUSTER_BYTES: usize = ALIGNMENT as usize;
+/// The only mark of a chain's end that images have; others up to 0xfff mean the same to other readers.
+const END_OF_CHAIN: u16 = 0xfff;
+/// The first two entries hold no chain (section 4.2).
+const FAT_HEAD: [u16; 2] = [0xff8, END_OF_CHAIN];
 
 /// What the file system holds.
 #[derive(Debug)]
@@ -44,10 +45,10 @@ pub(crate) fn read(partition: &[u8]) -> Result<Volume, String> {
         partition,
         geometry,
         fat,
-        taken: vec![false; geometry.clusters as usize],
-        volume: Volume { files: BTreeMap::new(), folders: Vec::new(), hidden: geometry.hidden(partition) },
+        taken: vec![false; geometry.clusters],
+        volume: Volume { files: BTreeMap::new(), folders: Vec::new(), hidden: None },
     };
-    reader.read_folder("", ROOT_CLUSTER, 0, 0)?;
+    reader.read_folder("", None, geometry.root(partition)?, 0)?;
     reader.check_rest()?;
     Ok(reader.volume)
 }
@@ -55,29 +56,41 @@ pub(crate) fn read(partition: &[u8]) -> Result<Volume, String> {
 struct Reader<'a> {
     partition: &'a [u8],
     geometry: Geometry,
-    fat: &'a [u8],
+    fat: Vec<u16>,
     taken: Vec<bool>,
     volume: Volume,
 }
 
+/// The clusters that "." and ".." of a folder must say; the root has neither.
+#[derive(Clone, Copy)]
+struct Place {
+    own: u16,
+    parent: u16,
+}
+
 impl Reader<'_> {
-    /// Reads the folder that starts at `cluster`; `parent` is what ".." must say.
-    fn read_folder(&mut self, path: &str, cluster: u32, parent: u32, depth: usize) -> Result<(), String> {
+    fn read_folder(
+        &mut self,
+        path: &str,
+        place: Option<Place>,
+        contents: &[u8],
+        depth: usize,
+    ) -> Result<(), String> {
         if depth > DEPTH_MAX {
             return Err(format!("{path} is more than {DEPTH_MAX} folders deep"));
         }
-        let contents = self.read_chain(path, cluster)?;
-        for entry in folder::entries(path, &contents)? {
+        for entry in folder::entries(path, contents)? {
             let Entry { ref name, kind, cluster: first, bytes } = entry;
             let below = format!("{path}{name}");
             match kind {
-                Kind::Label if depth == 0 => {}
-                Kind::Own if depth > 0 && first == cluster => {}
-                Kind::Parent if depth > 0 && first == parent => {}
+                Kind::Label if place.is_none() => {}
+                Kind::Own if place.is_some_and(|place| place.own == first) => {}
+                Kind::Parent if place.is_some_and(|place| place.parent == first) => {}
                 Kind::Folder => {
                     let below = format!("{below}/");
-                    let own = if depth == 0 { 0 } else { cluster };
-                    self.read_folder(&below, first, own, depth + 1)?;
+                    let own = Some(Place { own: first, parent: place.map_or(0, |place| place.own) });
+                    let contents = self.read_chain(&below, first)?;
+                    self.read_folder(&below, own, &contents, depth + 1)?;
                     self.volume.folders.push(below);
                 }
                 Kind::File => self.read_file(below, first, bytes)?,
@@ -89,11 +102,11 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn read_file(&mut self, path: String, first: u32, bytes: u32) -> Result<(), String> {
+    fn read_file(&mut self, path: String, first: u16, bytes: u32) -> Result<(), String> {
         let mut contents = if bytes == 0 && first == 0 { Vec::new() } else { self.read_chain(&path, first)? };
         let bytes = bytes as usize;
-        if contents.len() / BLOCK_BYTES != bytes.div_ceil(BLOCK_BYTES) {
-            return Err(format!("{path} has {bytes} bytes, but {} clusters", contents.len() / BLOCK_BYTES));
+        if contents.len() / CLUSTER_BYTES != bytes.div_ceil(CLUSTER_BYTES) {
+            return Err(format!("{path} has {bytes} bytes, but {} clusters", contents.len() / CLUSTER_BYTES));
         }
         if first_used(&contents[bytes..]).is_some() {
             return Err(format!("{path} hides bytes behind its end"));
@@ -106,40 +119,44 @@ impl Reader<'_> {
     }
 
     /// The contents of a chain of clusters, of which none may have been read before.
-    fn read_chain(&mut self, path: &str, first: u32) -> Result<Vec<u8>, String> {
+    fn read_chain(&mut self, path: &str, first: u16) -> Result<Vec<u8>, String> {
         let mut contents = Vec::new();
         let mut cluster = first;
-        while cluster < END_OF_CHAIN {
+        while cluster != END_OF_CHAIN {
             let index = cluster
-                .checked_sub(ROOT_CLUSTER)
+                .checked_sub(CLUSTER_FIRST)
                 .ok_or_else(|| format!("{path} has a chain that ends in cluster {cluster}"))?;
-            match self.taken.get_mut(index as usize) {
+            let index = usize::from(index);
+            match self.taken.get_mut(index) {
                 Some(taken) if !*taken => *taken = true,
                 Some(_) => return Err(format!("{path} shares cluster {cluster}, or runs in a circle")),
                 None => return Err(format!("{path} has cluster {cluster}, which does not exist")),
             }
-            let block = u64::from(self.geometry.data_block) + u64::from(index);
-            contents.extend(blocks(self.partition, block, 1).ok_or("a cluster lies behind the partition")?);
-            cluster = self.next(cluster).ok_or("the FAT is cut off")?;
+            let (_, bytes) =
+                self.geometry.cluster(self.partition, index).ok_or("a cluster lies behind the partition")?;
+            contents.extend(bytes);
+            cluster = *self.fat.get(usize::from(cluster)).ok_or("the FAT is cut off")?;
         }
         Ok(contents)
     }
 
-    fn next(&self, cluster: u32) -> Option<u32> {
-        Some(u32_at(self.fat, cluster as usize * 4)? & ENTRY_MASK)
-    }
-
     /// What nothing points to must be free in the FAT and zero on the medium.
     fn check_rest(&mut self) -> Result<(), String> {
+        if !self.fat.starts_with(&FAT_HEAD) {
+            return Err("the FAT does not start as that of a disk".to_owned());
+        }
         for (index, _) in self.taken.iter().enumerate().filter(|(_, taken)| !**taken) {
-            let cluster = index as u32 + ROOT_CLUSTER;
-            if self.next(cluster) != Some(0) {
+            let cluster = index + usize::from(CLUSTER_FIRST);
+            if self.fat.get(cluster) != Some(&0) {
                 return Err(format!("cluster {cluster} is in use, but belongs to no file"));
             }
-            let block = u64::from(self.geometry.data_block) + index as u64;
-            let within = blocks(self.partition, block, 1).and_then(first_used);
-            let at = within.map(|within| block as usize * BLOCK_BYTES + within);
-            self.volume.hidden = self.volume.hidden.or(at);
+            let (start, bytes) =
+                self.geometry.cluster(self.partition, index).ok_or("a cluster lies behind the partition")?;
+            self.volume.hidden = self.volume.hidden.or(first_used(bytes).map(|within| start + within));
+        }
+        let behind = self.fat.get(self.taken.len() + FAT_HEAD.len()..).unwrap_or_default();
+        if behind.iter().any(|&entry| entry != 0) {
+            return Err("the FAT hides bytes behind its end".to_owned());
         }
         Ok(())
     }

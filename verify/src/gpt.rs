@@ -21,12 +21,27 @@ const IMAGE_BLOCKS_MIN: u64 = 2 * TABLE_BLOCKS + 2;
 const EFI_SYSTEM: [u8; 16] =
     [0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b];
 
+/// The layout's `DATA_PARTITION_TYPE` as on the disk.
+const DATA: [u8; 16] =
+    [0x65, 0x72, 0x6f, 0x6e, 0x75, 0x74, 0x6e, 0x72, 0x8d, 0x10, 0xde, 0x00, 0x00, 0x00, 0x00, 0xff];
+
+/// What a partition is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Kind {
+    /// The firmware starts the loader from it.
+    EfiSystem,
+    /// Kernel and configuration lie in it.
+    Data,
+    /// Something else.
+    Other,
+}
+
 /// One partition.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Partition {
     pub first_block: u64,
     pub last_block: u64,
-    pub is_efi_system: bool,
+    pub kind: Kind,
 }
 
 impl Partition {
@@ -147,11 +162,16 @@ impl<'a> Header<'a> {
 /// One entry that is not all zeros (section 5.3.3); `last` is the last block of the image.
 fn read_entry(entry: &[u8], last: u64) -> Result<Partition, String> {
     let fields = || Some((array(entry, 0)?, u64_at(entry, 32)?, u64_at(entry, 40)?));
-    let (kind, first_block, last_block): ([u8; 16], u64, u64) = fields().ok_or("an entry is cut off")?;
+    let (type_guid, first_block, last_block): ([u8; 16], u64, u64) = fields().ok_or("an entry is cut off")?;
     if first_block <= TABLE_BLOCKS || last_block < first_block || last_block > last - TABLE_BLOCKS {
         return Err(format!(
             "a partition has the blocks {first_block} to {last_block}, which are not usable"
         ));
     }
-    Ok(Partition { first_block, last_block, is_efi_system: kind == EFI_SYSTEM })
+    let kind = match type_guid {
+        EFI_SYSTEM => Kind::EfiSystem,
+        DATA => Kind::Data,
+        _ => Kind::Other,
+    };
+    Ok(Partition { first_block, last_block, kind })
 }

@@ -4,24 +4,32 @@
 //! `rules`, and a line in `docs/image.md`.
 #![forbid(unsafe_code)]
 
+mod authenticode;
+mod bill;
 mod bytes;
+pub mod controls;
 mod elf;
 mod fat;
 mod gpt;
+mod iso;
 mod medium;
 #[cfg(any(test, feature = "model"))]
 pub mod model;
 pub mod pcrs;
 mod program;
+pub mod release;
 mod report;
+pub mod reproduce;
 mod rules;
 
 use std::collections::BTreeSet;
 
-use noreturn_image_format::layout::KERNEL_PATH;
 use noreturn_image_format::{Config, Sha256Digest};
+use noreturn_site::Summary;
 
-pub use report::{Finding, Outcome, Report};
+pub use authenticode::Certificate;
+pub use bill::{BILL_BYTES_MAX, Bill};
+pub use report::{Asked, Finding, Outcome, Report};
 
 use medium::Medium;
 
@@ -30,21 +38,38 @@ use medium::Medium;
 pub struct Expectations {
     /// Digest of the whole image.
     pub image_sha256: Option<Sha256Digest>,
+    /// The owner's public key.
+    pub owner: Option<[u8; 32]>,
     /// The configuration that the site file means.
     pub config: Option<Config>,
+    /// The certificate that firmware knows the loader's signature by.
+    pub secure_boot: Option<Certificate>,
+    /// The bill of materials that came with it.
+    pub bill: Option<Bill>,
 }
 
 /// Judges an image by every rule.
 #[must_use]
 pub fn judge(image: &[u8], expectations: &Expectations) -> Report {
     let medium = Medium::read(image);
-    let of_medium = rules::ALL.iter().map(|rule| Finding {
-        id: rule.id,
-        title: rule.title,
-        outcome: (rule.check)(&medium, expectations),
-    });
-    let findings = of_medium.chain(rules::judge_kernel(medium.file(KERNEL_PATH))).collect();
-    Report { image_bytes: image.len() as u64, image_sha256: medium.sha256, findings }
+    let mut findings = rules::judge_medium(&medium, expectations);
+    findings.extend(rules::judge_kernel(medium.kernel()));
+    let &Expectations { image_sha256, owner, ref config, ref secure_boot, ref bill } = expectations;
+    let secure_boot = secure_boot.as_ref().map(Certificate::sha256);
+    let asked = Asked { image_sha256, owner, site: config.is_some(), secure_boot, bill: bill.is_some() };
+    Report {
+        image_bytes: image.len() as u64,
+        image_sha256: medium.sha256,
+        asked,
+        configuration: configuration(&medium),
+        findings,
+    }
+}
+
+/// What the configuration on a medium means, without its key.
+fn configuration(medium: &Medium<'_>) -> Result<String, String> {
+    let config = Config::decode(medium.config()?).map_err(|error| error.to_string())?;
+    Ok(Summary(&config).to_string())
 }
 
 /// Judges a kernel, an ELF file, by the rules about its machine code: V020 and those after it.

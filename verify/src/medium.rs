@@ -1,9 +1,10 @@
 //! Everything that rules look at, read once. What cannot be read carries its reason.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 
-use noreturn_image_format::layout::MANIFEST_PATH;
-use noreturn_image_format::{Manifest, Sha256Digest};
+use noreturn_image_format::layout::{BLOCK_BYTES, LOADER_PATH, MANIFEST_RANGE};
+use noreturn_image_format::manifest::Parsed;
+use noreturn_image_format::{Manifest, Part, Sha256Digest};
 
 use crate::bytes::blocks;
 use crate::fat::{self, Volume};
@@ -18,20 +19,48 @@ pub(crate) struct Medium<'a> {
     /// The first partition's file system, or why there is none.
     pub volume: Result<Volume, String>,
     /// The manifest, or what is wrong with it.
-    pub manifest: Result<Manifest, String>,
+    pub manifest: Result<Parsed<'a>, String>,
 }
 
 impl<'a> Medium<'a> {
     pub fn read(image: &'a [u8]) -> Self {
         let partitions = gpt::read(image);
         let volume = read_volume(image, &partitions);
-        let manifest = read_manifest(&volume);
-        Self { image, sha256: Sha256Digest::of(image), partitions, volume, manifest }
+        Self { image, sha256: Sha256Digest::of(image), partitions, volume, manifest: read_manifest(image) }
     }
 
-    /// Contents of a file, or why there are none.
-    pub fn file(&self, path: &str) -> Result<&[u8], String> {
-        find(&self.volume, path)
+    /// What the manifest says, or that it cannot be read.
+    pub fn manifest(&self) -> Result<&Manifest, String> {
+        let parsed = self.manifest.as_ref().map_err(|_| "the manifest cannot be read".to_owned())?;
+        Ok(&parsed.manifest)
+    }
+
+    /// The loader as the firmware finds it, or why there is none.
+    pub fn loader(&self) -> Result<&[u8], String> {
+        let volume = self.volume.as_ref().map_err(|_| "the file system cannot be read".to_owned())?;
+        volume.files.get(LOADER_PATH).map(Vec::as_slice).ok_or_else(|| format!("{LOADER_PATH} is missing"))
+    }
+
+    /// The kernel, or why there is none.
+    pub fn kernel(&self) -> Result<&'a [u8], String> {
+        self.part(&self.manifest()?.kernel)
+    }
+
+    /// The configuration, or why there is none.
+    pub fn config(&self) -> Result<&'a [u8], String> {
+        self.part(&self.manifest()?.config)
+    }
+
+    /// What lies where the manifest says.
+    pub fn part(&self, part: &Part) -> Result<&'a [u8], String> {
+        self.image.get(part.range()).ok_or_else(|| "the image ends before it does".to_owned())
+    }
+}
+
+impl Partition {
+    /// Its bytes in the image.
+    pub fn range(&self) -> Range<usize> {
+        self.first_block as usize * BLOCK_BYTES..(self.last_block as usize + 1) * BLOCK_BYTES
     }
 }
 
@@ -42,14 +71,7 @@ fn read_volume(image: &[u8], partitions: &Result<Vec<Partition>, String>) -> Res
     fat::read(contents.ok_or("the partition is not within the image")?)
 }
 
-fn read_manifest(volume: &Result<Volume, String>) -> Result<Manifest, String> {
-    Manifest::parse(find(volume, MANIFEST_PATH)?).map_err(|error| error.to_string())
-}
-
-fn find<'v>(volume: &'v Result<Volume, String>, path: &str) -> Result<&'v [u8], String> {
-    let files: &BTreeMap<_, _> = match volume {
-        Ok(volume) => &volume.files,
-        Err(_) => return Err("the file system cannot be read".to_owned()),
-    };
-    files.get(path).map(Vec::as_slice).ok_or_else(|| format!("{path} is missing"))
+fn read_manifest(image: &[u8]) -> Result<Parsed<'_>, String> {
+    let bytes = image.get(MANIFEST_RANGE).ok_or("the image ends before its manifest does")?;
+    Manifest::parse(bytes).map_err(|error| error.to_string())
 }

@@ -1,6 +1,8 @@
 //! A small kernel that every rule accepts, for tests: an ELF program with functions and symbols, and nothing that runs; and a loader
 //! whose digest can be taken.
 
+use noreturn_image_format::owner::NO_OWNER;
+
 /// Functions of a sound kernel: where its outside half begins, and who may do what.
 const FUNCTIONS: [(&str, &[u8]); 7] = [
     ("noreturn_kernel::start_outside", b"\xc3"),
@@ -109,10 +111,13 @@ pub const LOADER_OPTIONAL: usize = LOADER_HEADER + 24;
 /// See [`LOADER_HEADER`].
 pub const LOADER_SECTION: usize = LOADER_OPTIONAL + 240;
 
-/// A PE32+ program: headers of 512 bytes, a section of 100 bytes, 8 bytes behind it, and 16 bytes of certificates.
+/// Where the loader has its mark and the owner's key.
+const LOADER_OWNER: usize = 530;
+
+/// A PE32+ program that is not signed: headers of 512 bytes, a section of 100 bytes, and 24 bytes behind it.
 #[must_use]
 pub fn loader() -> Vec<u8> {
-    let mut program: Vec<u8> = (0..636_u32).map(|place| (place % 251) as u8).collect();
+    let mut program: Vec<u8> = (0..640_u32).map(|place| (place % 251) as u8).collect();
     let mut put = |place: usize, bytes: &[u8]| program[place..place + bytes.len()].copy_from_slice(bytes);
     put(0, b"MZ");
     put(0x3c, &(LOADER_HEADER as u32).to_le_bytes());
@@ -121,8 +126,11 @@ pub fn loader() -> Vec<u8> {
     put(LOADER_HEADER + 20, &240_u16.to_le_bytes());
     put(LOADER_OPTIONAL, &0x20b_u16.to_le_bytes());
     put(LOADER_OPTIONAL + 60, &512_u32.to_le_bytes());
-    put(LOADER_OPTIONAL + 148, &16_u32.to_le_bytes());
+    put(LOADER_OPTIONAL + 64, &[0; 4]);
+    put(LOADER_OPTIONAL + 108, &16_u32.to_le_bytes());
+    put(LOADER_OPTIONAL + 144, &[0; 8]);
     put(LOADER_SECTION + 16, &100_u32.to_le_bytes());
     put(LOADER_SECTION + 20, &512_u32.to_le_bytes());
+    put(LOADER_OWNER, &NO_OWNER);
     program
 }

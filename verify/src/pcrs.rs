@@ -7,8 +7,7 @@
 use std::fmt;
 
 use noreturn_image_format::Sha256Digest;
-use noreturn_image_format::layout::{CONFIG_PATH, KERNEL_PATH, LOADER_PATH, MANIFEST_PATH};
-use noreturn_image_format::measured::{self, KERNEL_PCR, MEDIUM_PCR, measurements};
+use noreturn_image_format::measured::{self, KERNEL_PCR, MEDIUM_PCR, measurements, sealing_policy};
 use serde_json::{Value, json};
 
 use crate::bytes::{u16_at, u32_at};
@@ -34,9 +33,9 @@ pub struct Pcrs {
 /// What cannot be read of the image. Whether it is a good one is not asked: see [`crate::judge`].
 pub fn predict(image: &[u8]) -> Result<Pcrs, String> {
     let medium = Medium::read(image);
-    let file = |path| medium.file(path);
-    let (kernel, config, manifest) = (file(KERNEL_PATH)?, file(CONFIG_PATH)?, file(MANIFEST_PATH)?);
-    let loader = program_digest(file(LOADER_PATH)?).ok_or("the loader is no PE32+ program")?;
+    let manifest = medium.manifest.as_ref().map_err(|_| "the manifest cannot be read")?.text;
+    let (kernel, config) = (medium.kernel()?, medium.config()?);
+    let loader = program_digest(medium.loader()?).ok_or("the loader is no PE32+ program")?;
     let all = measurements(kernel, config, manifest, &medium.sha256);
     Ok(Pcrs {
         image_sha256: medium.sha256,
@@ -54,7 +53,7 @@ fn loader_register(loader: Sha256Digest) -> Sha256Digest {
 }
 
 /// Digest of a program without what a signature changes: checksum, entry of the certificates, and the certificates.
-fn program_digest(program: &[u8]) -> Option<Sha256Digest> {
+pub(crate) fn program_digest(program: &[u8]) -> Option<Sha256Digest> {
     const MAGIC_PE32_PLUS: u16 = 0x20b;
     const SECTION_BYTES: usize = 40;
     let header = usize::try_from(u32_at(program, 0x3c)?).ok()?;
@@ -89,6 +88,12 @@ fn program_digest(program: &[u8]) -> Option<Sha256Digest> {
 }
 
 impl Pcrs {
+    /// The policy to which a key is sealed that only a start from this image gets: the TPM's digest of it.
+    #[must_use]
+    pub fn policy(&self) -> Sha256Digest {
+        sealing_policy(&[self.loader, self.kernel, self.medium])
+    }
+
     /// The registers as JSON.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -97,6 +102,7 @@ impl Pcrs {
             "pcr_4": self.loader.to_string(),
             "pcr_8": self.kernel.to_string(),
             "pcr_9": self.medium.to_string(),
+            "policy": self.policy().to_string(),
         })
     }
 }
@@ -123,17 +129,9 @@ pub struct Arguments {
     /// Prints JSON
     #[arg(long)]
     pub json: bool,
-}
-
-impl Arguments {
-    /// The text that is printed about this image.
-    ///
-    /// # Errors
-    /// As [`predict`].
-    pub fn text(&self, image: &[u8]) -> Result<String, String> {
-        let pcrs = predict(image)?;
-        Ok(if self.json { format!("{:#}\n", pcrs.to_json()) } else { pcrs.to_string() })
-    }
+    /// Writes the policy to seal the diode's key with, 32 bytes, as the programs of tpm2-tools take it
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<std::path::PathBuf>,
 }
 
 #[cfg(test)]
@@ -141,8 +139,15 @@ mod tests {
     use super::*;
 
     use crate::model::{
-        LOADER_HEADER as HEADER, LOADER_OPTIONAL as OPTIONAL, LOADER_SECTION as SECTION, loader,
+        self, LOADER_HEADER as HEADER, LOADER_OPTIONAL as OPTIONAL, LOADER_SECTION as SECTION,
     };
+
+    /// The model's loader, of which the last 16 bytes are certificates.
+    fn loader() -> Vec<u8> {
+        let mut loader = model::loader();
+        loader[OPTIONAL + 148] = 16;
+        loader
+    }
 
     #[test]
     fn exactly_what_a_signature_changes_is_left_out() {

@@ -1,9 +1,19 @@
-//! The verdict, for people and for programs.
+//! The verdict. How it is shown: as text for people, as JSON for programs, as an HTML page for auditors.
+
+mod html;
+mod json;
+mod text;
+pub(crate) mod visible;
 
 use std::fmt;
 
 use noreturn_image_format::Sha256Digest;
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use crate::controls::Control;
+
+/// The version of this program, which every report for keeping names.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What one rule found.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,8 +59,27 @@ pub struct Finding {
     pub id: &'static str,
     /// What the rule demands.
     pub title: &'static str,
+    /// How it is checked, in one sentence.
+    pub method: &'static str,
+    /// What the result supports evidence for.
+    pub controls: &'static [Control],
     /// What it found.
     pub outcome: Outcome,
+}
+
+/// What the person who asked expected of the image.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Asked {
+    /// Digest of the whole image, if one was given.
+    pub image_sha256: Option<Sha256Digest>,
+    /// The owner's public key, if one was given.
+    pub owner: Option<[u8; 32]>,
+    /// Whether a site file was given.
+    pub site: bool,
+    /// Digest of the certificate for Secure Boot, if one was given.
+    pub secure_boot: Option<Sha256Digest>,
+    /// Whether a bill of materials was given.
+    pub bill: bool,
 }
 
 /// Every finding about one image.
@@ -60,6 +89,10 @@ pub struct Report {
     pub image_bytes: u64,
     /// Digest of the image.
     pub image_sha256: Sha256Digest,
+    /// What was expected of it.
+    pub asked: Asked,
+    /// What its configuration means, in words and without its key; or why it cannot be read.
+    pub configuration: Result<String, String>,
     /// One for each rule, in the order of the ids.
     pub findings: Vec<Finding>,
 }
@@ -74,33 +107,34 @@ impl Report {
     /// The report as JSON.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let rule = |finding: &Finding| {
-            json!({
-                "id": finding.id,
-                "title": finding.title,
-                "outcome": finding.outcome.name(),
-                "detail": finding.outcome.detail(),
-            })
-        };
-        json!({
-            "verdict": self.verdict(),
-            "image_bytes": self.image_bytes,
-            "image_sha256": self.image_sha256.to_string(),
-            "rules": self.findings.iter().map(rule).collect::<Vec<_>>(),
-        })
+        json::value(self)
+    }
+
+    /// The report as a page that needs no other file. `image_name` may be any text.
+    #[must_use]
+    pub fn to_html(&self, image_name: &str) -> String {
+        html::Page { report: self, image_name }.to_string()
+    }
+
+    /// The report as text with colours, for terminals. Without them, it is what [`fmt::Display`] gives.
+    #[must_use]
+    pub fn in_colour(&self) -> String {
+        text::Text { report: self, palette: text::COLOURS }.to_string()
     }
 
     fn verdict(&self) -> &'static str {
         if self.passed() { "pass" } else { "fail" }
     }
+
+    /// How many rules hold, are broken, and were not asked.
+    fn counts(&self) -> [usize; 3] {
+        let count = |name| self.findings.iter().filter(|finding| finding.outcome.name() == name).count();
+        ["pass", "fail", "skipped"].map(count)
+    }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Finding { id, title, outcome } in &self.findings {
-            writeln!(f, "{id} {:7} {title}: {}", outcome.name(), outcome.detail())?;
-        }
-        writeln!(f, "image {} bytes, SHA-256 {}", self.image_bytes, self.image_sha256)?;
-        writeln!(f, "verdict {}", self.verdict())
+        text::Text { report: self, palette: text::PLAIN }.fmt(f)
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use noreturn_image_format::Sha256Digest;
 
-use common::{SITE, image, name, save};
+use common::{SITE, built, image, name, owner, save};
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_diode-verify")).args(arguments).output().expect("diode-verify runs")
@@ -28,7 +28,24 @@ fn exit_codes_tell_the_verdict() {
     assert_eq!(run(&["check", "/nowhere/diode.img"]).status.code(), Some(2));
     assert_eq!(run(&["check", name(&file), "--sha256", "abc"]).status.code(), Some(2));
     assert_eq!(run(&["check", name(&file), "--site", "/nowhere/site.toml"]).status.code(), Some(2));
+    for certificate in ["/nowhere/db.crt", name(&file)] {
+        let asked = run(&["check", name(&file), "--secure-boot-cert", certificate]);
+        assert_eq!(asked.status.code(), Some(2));
+    }
     assert_eq!(run(&[]).status.code(), Some(2));
+}
+
+#[test]
+fn help_tells_the_exit_codes() {
+    for arguments in [["--help"].as_slice(), &["check", "--help"]] {
+        let help = run(arguments);
+        assert_eq!(help.status.code(), Some(0));
+        let text = String::from_utf8_lossy(&help.stdout);
+        assert!(
+            text.contains("Exit code: 0 if no rule is broken, 1 if one is, 2 if nobody can tell."),
+            "{text}"
+        );
+    }
 }
 
 #[test]
@@ -39,7 +56,7 @@ fn json_is_for_programs() {
     assert_eq!(report["verdict"], "pass");
     assert_eq!(report["image_sha256"], Sha256Digest::of(image()).to_string());
     assert_eq!(report["rules"][0]["id"], "V001");
-    assert_eq!(report["rules"].as_array().map(Vec::len), Some(15));
+    assert_eq!(report["rules"].as_array().map(Vec::len), Some(22));
 }
 
 #[test]
@@ -56,6 +73,48 @@ fn a_site_file_is_compared_with_its_key() {
     let other = check("08");
     assert_eq!(other.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&other.stdout).contains("V009 fail"), "{other:?}");
+}
+
+#[test]
+fn an_owner_is_compared_with_the_loaders() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("owner.pub");
+    let image = save(image());
+    let check = |contents: &str| {
+        std::fs::write(&path, contents).unwrap();
+        run(&["check", name(&image), "--key", path.to_str().unwrap()])
+    };
+    let right = Sha256Digest(owner().public()).to_string();
+    assert_eq!(check(&format!("noreturn-owner-public {right}\n")).status.code(), Some(0));
+    let other = check(&format!("noreturn-owner-public {}\n", "0".repeat(64)));
+    assert_eq!(other.status.code(), Some(1));
+    assert!(
+        String::from_utf8_lossy(&other.stdout).contains(&format!("the loader holds the key {right}")),
+        "{other:?}"
+    );
+    let wrong = check(&format!("noreturn-owner-secret {right}\n"));
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(
+        String::from_utf8_lossy(&wrong.stderr).contains("expected one line, \"noreturn-owner-public \""),
+        "{wrong:?}"
+    );
+}
+
+/// What the policy is good for, `tests/tests/sealed_key.rs` shows with a TPM.
+#[test]
+fn the_policy_is_written_and_never_over_the_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.bin");
+    let image = save(image());
+    let output = run(&["pcrs", name(&image), "--json", "--policy", policy.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let written: [u8; 32] = std::fs::read(&policy).unwrap().try_into().unwrap();
+    assert_eq!(told["policy"], Sha256Digest(written).to_string());
+    let output = run(&["pcrs", name(&image), "--policy", name(&image)]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is what is to be judged"), "{output:?}");
+    assert_eq!(std::fs::read(image.path()).unwrap(), common::image());
 }
 
 /// The judge shares the image format with the builder, and nothing else.
@@ -76,7 +135,9 @@ fn the_builder_is_no_dependency() {
 
 #[test]
 fn registers_are_not_predicted_of_what_is_no_program() {
-    let file = save(image());
+    let mut changed = image().to_vec();
+    changed[built().manifest.loader.range().start + 0x40] = b'X';
+    let file = save(&changed);
     let output = run(&["pcrs", name(&file)]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("the loader is no PE32+ program"), "{output:?}");

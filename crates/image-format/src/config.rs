@@ -4,6 +4,7 @@
 
 pub mod link;
 pub mod modbus;
+pub mod release;
 pub mod status;
 pub mod time;
 
@@ -11,15 +12,17 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::Ipv4Addr;
+use core::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
 use link::Link;
 use modbus::Device;
+use release::Release;
 use status::Status;
 use time::Time;
 
-const MAGIC: &[u8] = b"NRCF\x03";
+const MAGIC: &[u8] = b"NRCF\x04";
 
 /// Sources of one site at most.
 pub const SOURCES_MAX: usize = 4096;
@@ -37,6 +40,8 @@ pub const UNIT_BYTES_MAX: usize = 16;
 pub struct Config {
     /// Who this diode is.
     pub diode: Diode,
+    /// Which of its images this is.
+    pub release: Release,
     /// The inside card.
     pub inside: Inside,
     /// The outside card.
@@ -61,7 +66,28 @@ pub struct Diode {
     /// Name, for people.
     pub name: String,
     /// Secret shared with the receiver; frame keys are derived from it at every boot.
-    pub key: [u8; 32],
+    pub key: Key,
+}
+
+/// Where the diode's secret is.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Key {
+    /// Here, in the image.
+    Here([u8; 32]),
+    /// In the machine's TPM 2.0, behind this handle, sealed to the image.
+    Tpm(u32),
+}
+
+/// Handles of non-volatile memory that are for the owner of a TPM to give (TCG registry of reserved handles 1.1, section 2.2).
+pub const TPM_HANDLES: RangeInclusive<u32> = 0x0180_0000..=0x01bf_ffff;
+
+impl Key {
+    fn is_valid(&self) -> bool {
+        match self {
+            Self::Here(_) => true,
+            Self::Tpm(handle) => TPM_HANDLES.contains(handle),
+        }
+    }
 }
 
 /// A PCI function, as `lspci` shows it.
@@ -152,7 +178,7 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Magic => f.write_str("it does not start with \"NRCF\" and version 3"),
+            Self::Magic => f.write_str("it does not start with \"NRCF\" and version 4"),
             Self::Malformed => f.write_str("its contents cannot be decoded"),
             Self::Value(what) => write!(f, "{what}"),
         }
@@ -185,6 +211,7 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigError> {
         require(&[
+            (self.diode.key.is_valid(), "the key's handle is none of the TPM owner's"),
             (
                 self.inside.card != self.outside.card,
                 "the inside and the outside card are the same PCI function",
@@ -198,6 +225,7 @@ impl Config {
             (self.sources.len() <= SOURCES_MAX, "there are more than 4096 tags"),
             (self.sources.iter().all(Source::is_valid), "a tag's name or unit is empty or too long"),
         ])?;
+        self.release.check()?;
         self.link.check()?;
         self.status.check()?;
         self.time.check()?;

@@ -26,6 +26,42 @@ pub struct Handover {
     pub trace_address: Option<u64>,
     /// Physical address of the ACPI root pointer.
     pub acpi_root: u64,
+    /// What the machine remembers of floors.
+    pub floor_memory: FloorMemory,
+    /// Physical address of the diode's key, 32 bytes, if the TPM kept it.
+    pub key_address: Option<u64>,
+}
+
+/// What the machine remembers of the floors of the images that ran on it (`config::release`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FloorMemory {
+    /// Nothing: it has no TPM 2.0.
+    None,
+    /// The highest floor; 0 if none had one.
+    Kept(u32),
+    /// Nothing: the TPM refused, with this response code.
+    Failed(u32),
+}
+
+impl fmt::Display for FloorMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Kept(floor) => write!(f, "kept-{floor}"),
+            Self::Failed(code) => write!(f, "failed-{code}"),
+        }
+    }
+}
+
+impl FloorMemory {
+    fn parse(text: &str) -> Option<Self> {
+        match text.split_once('-') {
+            None => (text == "none").then_some(Self::None),
+            Some(("kept", floor)) => floor.parse().ok().map(Self::Kept),
+            Some(("failed", code)) => code.parse().ok().map(Self::Failed),
+            Some(_) => None,
+        }
+    }
 }
 
 /// A hand-over argument that is missing or not understood.
@@ -46,13 +82,15 @@ impl Handover {
     #[must_use]
     pub fn emit(&self) -> String {
         alloc::format!(
-            "image-sha256={} config-sha256={} config-address={} config-bytes={} trace-address={} acpi-root={}",
+            "image-sha256={} config-sha256={} config-address={} config-bytes={} trace-address={} acpi-root={} floor-memory={} key-address={}",
             self.image_sha256,
             self.config_sha256,
             self.config_address,
             self.config_bytes,
             self.trace_address.unwrap_or(0),
-            self.acpi_root
+            self.acpi_root,
+            self.floor_memory,
+            self.key_address.unwrap_or(0)
         )
     }
 
@@ -76,6 +114,9 @@ impl Handover {
             config_bytes: number("config-bytes")?,
             trace_address: Some(number("trace-address")?).filter(|&address| address != 0),
             acpi_root: number("acpi-root")?,
+            floor_memory: find("floor-memory")
+                .and_then(|text| FloorMemory::parse(text).ok_or(HandoverError("floor-memory")))?,
+            key_address: Some(number("key-address")?).filter(|&address| address != 0),
         })
     }
 }

@@ -13,8 +13,9 @@ pub mod handover;
 pub mod layout;
 pub mod manifest;
 pub mod measured;
+pub mod owner;
 
 pub use config::{Config, ConfigError};
 pub use digest::Sha256Digest;
 pub use handover::{Handover, HandoverError};
-pub use manifest::{Entry, Manifest, ManifestError};
+pub use manifest::{Manifest, ManifestError, Part};

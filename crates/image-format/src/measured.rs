@@ -13,6 +13,20 @@ pub const KERNEL_PCR: u8 = 8;
 /// The register of configuration, manifest and medium.
 pub const MEDIUM_PCR: u8 = 9;
 
+/// The registers that a key is sealed to, as `TPML_PCR_SELECTION` (TPM 2.0 Library, part 2, section 10.9.7): loader, kernel and
+/// medium, 4, 8 and 9, in the bank of SHA-256. All three can be predicted from an image.
+pub const SEALING_SELECTION: [u8; 10] = [0, 0, 0, 1, 0, 0x0b, 3, 1 << 4, 1 | 1 << 1, 0];
+
+/// The policy of an index that gives its contents out only while [`SEALING_SELECTION`] has these values, in the order of the
+/// registers (part 3, section 23.7).
+#[must_use]
+pub fn sealing_policy(values: &[Sha256Digest; 3]) -> Sha256Digest {
+    const POLICY_PCR: [u8; 4] = [0, 0, 1, 0x7f];
+    let values = values.iter().fold(Sha256::new(), |hash, value| hash.chain_update(value.0)).finalize();
+    let policy = Sha256::new().chain_update([0; 32]).chain_update(POLICY_PCR).chain_update(SEALING_SELECTION);
+    Sha256Digest(policy.chain_update(values).finalize().into())
+}
+
 /// One measurement.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Measurement<'a> {

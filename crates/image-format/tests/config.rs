@@ -8,10 +8,11 @@ use noreturn_image_format::config::link::{
 use noreturn_image_format::config::modbus::{
     BITS_MAX, Device, Encoding, Function, Point, REGISTERS_MAX, Read, WordOrder,
 };
+use noreturn_image_format::config::release::Release;
 use noreturn_image_format::config::status::Status;
 use noreturn_image_format::config::time::{Gps, SerialPort, Sntp, Time, TimeSource};
 use noreturn_image_format::config::{
-    Class, Destination, Diode, Inside, NAME_BYTES_MAX, Outside, PciAddress, Source, UNIT_BYTES_MAX,
+    Class, Destination, Diode, Inside, Key, NAME_BYTES_MAX, Outside, PciAddress, Source, UNIT_BYTES_MAX,
 };
 use noreturn_image_format::{Config, ConfigError, Sha256Digest};
 use proptest::prelude::*;
@@ -78,7 +79,8 @@ fn config() -> Config {
     let address = Ipv4Addr::new(10, 0, 2, 2);
     let alarm = Source { class: Class::Alarm, ..source("plc/count", "") };
     Config {
-        diode: Diode { id: 7, name: "east".into(), key: [0x5a; 32] },
+        diode: Diode { id: 7, name: "east".into(), key: Key::Here([0x5a; 32]) },
+        release: Release { version: 300, floor: 7 },
         inside: Inside { card: card(2), address: Ipv4Addr::new(10, 1, 0, 2), prefix: 24, gateway: None },
         outside: Outside {
             card: card(3),
@@ -98,11 +100,11 @@ fn config() -> Config {
 #[test]
 fn the_golden_bytes_are_written_and_read() {
     let bytes = config().encode().unwrap();
-    assert!(bytes.starts_with(b"NRCF\x03\x07\x04east\x5a\x5a"));
-    assert_eq!(bytes.len(), 243);
+    assert!(bytes.starts_with(b"NRCF\x04\x07\x04east\0\x5a\x5a"));
+    assert_eq!(bytes.len(), 247);
     assert_eq!(
         Sha256Digest::of(&bytes).to_string(),
-        "998e2d15a32e4da5f66ac0105bb2cb85d0ef257e93ac5bab8611fe8c73140a58"
+        "04388ffad091ad9d21fe0761ddd039c0da0797b8928d18d369f556e6cb5d68a8"
     );
     assert_eq!(Config::decode(&bytes), Ok(config()));
 }
@@ -114,7 +116,7 @@ fn cuts_and_additions_are_refused() {
         assert!(Config::decode(&bytes[..length]).is_err(), "{length}");
     }
     assert_eq!(Config::decode(&[&bytes[..], &[0]].concat()), Err(ConfigError::Malformed));
-    assert_eq!(Config::decode(b"NRCF\x02"), Err(ConfigError::Magic));
+    assert_eq!(Config::decode(b"NRCF\x03"), Err(ConfigError::Magic));
 }
 
 #[test]
@@ -143,6 +145,9 @@ fn assert_refused(change: impl FnOnce(&mut Config), words: &str) {
 #[test]
 fn every_rule_of_the_whole_holds() {
     assert_refused(|c| c.outside.card = c.inside.card, "same PCI function");
+    assert_refused(|c| c.diode.key = Key::Tpm(0x0180_0000 - 1), "none of the TPM owner's");
+    assert_refused(|c| c.diode.key = Key::Tpm(0x01bf_ffff + 1), "none of the TPM owner's");
+    assert_refused(|c| c.release.floor = 301, "below its own floor");
     assert_refused(|c| c.inside.prefix = 0, "prefix length");
     assert_refused(|c| c.inside.prefix = 31, "prefix length");
     assert_refused(|c| c.outside.destinations.clear(), "1 to 8 destinations");
@@ -335,7 +340,7 @@ prop_compose! {
         devices in 0..=3_usize,
     ) -> Config {
         let mut config = config();
-        config.diode = Diode { id, name, key };
+        config.diode = Diode { id, name, key: Key::Here(key) };
         config.inside.gateway = gateway.map(Ipv4Addr::from);
         config.inside.prefix = prefix;
         config.link.rate_bytes_per_s = rate;

@@ -1,5 +1,6 @@
 //! Digests and the hand-over: what is written is read, and anything else is named.
 
+use noreturn_image_format::handover::FloorMemory;
 use noreturn_image_format::{Handover, HandoverError, Sha256Digest};
 use proptest::prelude::*;
 
@@ -12,6 +13,8 @@ fn handover() -> Handover {
         config_bytes: 166,
         trace_address: Some(0x50_0000),
         acpi_root: 0x1f77_e014,
+        floor_memory: FloorMemory::Kept(6),
+        key_address: Some(0x1f00_0000),
     }
 }
 
@@ -34,9 +37,16 @@ fn digests_are_those_of_the_standard() {
 #[test]
 fn every_argument_must_be_there_and_right() {
     let text = handover().emit();
-    for name in
-        ["image-sha256", "config-sha256", "config-address", "config-bytes", "trace-address", "acpi-root"]
-    {
+    for name in [
+        "image-sha256",
+        "config-sha256",
+        "config-address",
+        "config-bytes",
+        "trace-address",
+        "acpi-root",
+        "floor-memory",
+        "key-address",
+    ] {
         let others: Vec<_> = text.split(' ').filter(|argument| !argument.starts_with(name)).collect();
         assert_eq!(parse(&others.join(" ")), Err(HandoverError(name)));
         assert_eq!(parse(&format!("{name}=- {}", others.join(" "))), Err(HandoverError(name)));
@@ -62,7 +72,8 @@ proptest! {
     ) {
         let (image_sha256, config_sha256) = (Sha256Digest(image), Sha256Digest(config));
         let trace_address = (trace_address != 0).then_some(trace_address);
-        let handover = Handover { image_sha256, config_sha256, config_address, config_bytes, trace_address, acpi_root };
+        let handover =
+            Handover { image_sha256, config_sha256, config_address, config_bytes, trace_address, acpi_root, ..handover() };
         prop_assert_eq!(parse(&handover.emit()), Ok(handover));
     }
 
@@ -70,5 +81,17 @@ proptest! {
     fn a_digest_is_read_as_it_is_shown(bytes in any::<[u8; 32]>()) {
         let digest = Sha256Digest(bytes);
         prop_assert_eq!(Sha256Digest::parse(&digest.to_string()), Some(digest));
+    }
+}
+
+#[test]
+fn what_the_machine_remembers_is_handed_over() {
+    for floor_memory in [FloorMemory::None, FloorMemory::Kept(u32::MAX), FloorMemory::Failed(0x9a2)] {
+        let handover = Handover { floor_memory, ..handover() };
+        assert_eq!(parse(&handover.emit()), Ok(handover));
+    }
+    for wrong in ["", "kept", "kept-", "kept--1", "none-1", "lost-1"] {
+        let text = handover().emit().replace("kept-6", wrong);
+        assert_eq!(parse(&text), Err(HandoverError("floor-memory")), "{wrong}");
     }
 }

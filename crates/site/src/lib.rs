@@ -13,6 +13,7 @@ mod link;
 mod modbus;
 mod name;
 mod reads;
+mod release;
 mod section;
 mod status;
 mod summary;
@@ -69,6 +70,7 @@ pub fn load(path: &Path) -> Result<Config, LoadError> {
 
 fn read_config(root: &Section<'_>, key: impl FnOnce(&str) -> Result<[u8; 32], KeyError>) -> Option<Config> {
     let diode = root.table("diode").and_then(|section| section.read(|s| diode::read(s, key)));
+    let release = root.optional_table("image").read(release::read);
     let inside = root.table("inside").and_then(|section| section.read(cards::read_inside));
     let outside =
         root.table("outside").and_then(|section| section.read(|s| cards::read_outside(s, inside.as_ref())));
@@ -78,6 +80,7 @@ fn read_config(root: &Section<'_>, key: impl FnOnce(&str) -> Result<[u8; 32], Ke
     let (devices, sources) = modbus::read(root, inside.as_ref());
     Some(Config {
         diode: diode?,
+        release: release?,
         inside: inside?,
         outside: outside?,
         link: link?,

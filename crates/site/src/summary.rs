@@ -5,9 +5,10 @@ use std::fmt;
 use noreturn_image_format::Config;
 use noreturn_image_format::config::link::{Blocks, History, HistoryOrder, Link, TrafficClass};
 use noreturn_image_format::config::modbus::{Device, Read};
+use noreturn_image_format::config::release::Release;
 use noreturn_image_format::config::status::Status;
 use noreturn_image_format::config::time::{Time, TimeSource};
-use noreturn_image_format::config::{Class, Destination, Source};
+use noreturn_image_format::config::{Class, Destination, Key, Source};
 
 /// Shows a configuration, a few words a line.
 #[derive(Clone, Copy, Debug)]
@@ -18,8 +19,12 @@ pub struct Summary<'a>(
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Config { diode, inside, outside, link, status, time, devices, sources } = self.0;
+        let Config { diode, release, inside, outside, link, status, time, devices, sources } = self.0;
         writeln!(f, "diode    {} \"{}\"", diode.id, diode.name)?;
+        if let Key::Tpm(handle) = diode.key {
+            writeln!(f, "         its key is not here: the machine's TPM keeps it, at {handle:#010x}")?;
+        }
+        write_release(f, *release)?;
         write!(f, "inside   card {}, address {}/{}", inside.card, inside.address, inside.prefix)?;
         match inside.gateway {
             Some(gateway) => writeln!(f, ", gateway {gateway}")?,
@@ -36,6 +41,18 @@ impl fmt::Display for Summary<'_> {
         write_time(f, time)?;
         writeln!(f, "plant    {} devices, {} tags", devices.len(), sources.len())?;
         devices.iter().try_for_each(|device| write_device(f, device, sources))
+    }
+}
+
+fn write_release(f: &mut fmt::Formatter<'_>, release: Release) -> fmt::Result {
+    match release {
+        Release { version: 0, .. } => {
+            writeln!(f, "image    not counted: an older one is not told from a newer one")
+        }
+        Release { version, floor: 0 } => {
+            writeln!(f, "image    version {version}, and no older one is refused")
+        }
+        Release { version, floor } => writeln!(f, "image    version {version}, none below {floor} after it"),
     }
 }
 

@@ -6,6 +6,7 @@ extern crate alloc;
 mod settings;
 
 use noreturn_image_format::Config;
+use noreturn_image_format::config::Key;
 use noreturn_link::{ClassConfig, HistoryConfig, HistoryOrder, SenderConfig};
 use noreturn_site::parse;
 use noreturn_wire::{Class, DiodeId};
@@ -111,4 +112,12 @@ fn tags_have_the_class_that_they_or_their_device_name() {
     let (t, a) = (Class::Telemetry, Class::Alarm);
     // The first of each device is its status.
     assert_eq!(settings::classes(&config(&(mixed + &urgent))), [t, t, t, a, a, a, a, a, t, t]);
+}
+
+#[test]
+fn a_key_that_was_not_handed_over_is_no_key() {
+    assert!(settings::key(&config("")).is_ok_and(|key| key.0 == [1; 32]));
+    let mut without = config("");
+    without.diode.key = Key::Tpm(0x0180_0000);
+    assert!(settings::key(&without).is_err_and(|error| error.to_string().contains("not handed over")));
 }

@@ -4,8 +4,9 @@ use std::net::Ipv4Addr;
 
 use noreturn_image_format::Config;
 use noreturn_image_format::config::modbus::{Encoding, Function, WordOrder};
+use noreturn_image_format::config::release::Release;
 use noreturn_image_format::config::time::{Gps, SerialPort, Sntp, TimeSource};
-use noreturn_image_format::config::{Class, Destination, PciAddress};
+use noreturn_image_format::config::{Class, Destination, Key, PciAddress};
 use noreturn_site::{Errors, KeyError, LoadError, Summary, load, parse};
 
 const KEY: [u8; 32] = [0x5a; 32];
@@ -36,7 +37,10 @@ fn assert_refused(old: &str, new: &str, message: &str) {
 #[test]
 fn the_documented_example_means_what_it_says() {
     let config = parse_text(example()).expect("the example is right");
-    assert_eq!((config.diode.id, config.diode.name.as_str(), config.diode.key), (7, "waterworks-east", KEY));
+    assert_eq!(
+        (config.diode.id, config.diode.name.as_str(), config.diode.key),
+        (7, "waterworks-east", Key::Here(KEY))
+    );
     assert_eq!(config.inside.card, PciAddress { bus: 0, device: 2, function: 0 });
     assert_eq!((config.inside.address, config.inside.prefix), (Ipv4Addr::new(10, 1, 0, 2), 24));
     assert_eq!(config.inside.gateway, Some(Ipv4Addr::new(10, 1, 0, 1)));
@@ -83,6 +87,7 @@ fn the_summary_tells_everything_but_the_key() {
     let summary = Summary(&parse_text(example()).unwrap()).to_string();
     for part in [
         "7 \"waterworks-east\"",
+        "image    version 12, none below 9 after it",
         "00:02.0",
         "10.1.0.2/24",
         "52:55:0a:00:02:02",
@@ -276,7 +281,7 @@ fn destinations_are_hosts_or_groups_with_addresses_that_fit() {
     assert_refused(
         host,
         group,
-        "16:7: outside.destination[0].mac: 52:55:0a:00:02:02 is not 01:00:5e:01:02:03, which belongs to 239.129.2.3",
+        "20:7: outside.destination[0].mac: 52:55:0a:00:02:02 is not 01:00:5e:01:02:03, which belongs to 239.129.2.3",
     );
     assert_refused(
         mac,
@@ -286,7 +291,7 @@ fn destinations_are_hosts_or_groups_with_addresses_that_fit() {
     assert_refused(
         mac,
         "",
-        "15:1: outside.destination[0].mac: is missing; expected an Ethernet address such as \"52:55:0a:00:02:02\"",
+        "19:1: outside.destination[0].mac: is missing; expected an Ethernet address such as \"52:55:0a:00:02:02\"",
     );
     assert_refused(
         host,
@@ -309,7 +314,7 @@ fn mistakes_in_the_classes_are_told() {
     assert_refused(
         share,
         "data_shards = 250",
-        "22:1: link.history.parity_shards: 250 data and 8 parity shards are 258 together, more than 256",
+        "26:1: link.history.parity_shards: 250 data and 8 parity shards are 258 together, more than 256",
     );
     assert_refused(
         history,
@@ -331,7 +336,7 @@ fn mistakes_in_the_classes_are_told() {
         history,
         "[link.telemetry]\nhistory_bytes_max = 536_870_912\n[link.history]\ninterval_ms = 100",
         &format!(
-            "19:1: link: queues, histories and blocks take {memory_bytes} bytes together, more than 536870912"
+            "23:1: link: queues, histories and blocks take {memory_bytes} bytes together, more than 536870912"
         ),
     );
     assert_refused(
@@ -373,6 +378,42 @@ fn nothing_of_the_status_is_served_unless_asked_for() {
         "allow = []",
         "LINE:1: status.allow: is not a key that is known here; known are \"http_port\", \"modbus_port\"",
     );
+}
+
+#[test]
+fn the_key_may_lie_in_the_machine_s_tpm() {
+    let file = "key_file = \"diode.key\"";
+    let sealed = |lines: &str| parse_text(&example().replace(file, lines));
+    let config = sealed("key_tpm = \"0x01800010\"").unwrap();
+    assert_eq!(config.diode.key, Key::Tpm(0x0180_0010));
+    assert!(Summary(&config).to_string().contains("the machine's TPM keeps it, at 0x01800010"));
+    for wrong in ["0x0180001", "0x017fffff", "0x01c00000", "01800010", "0x+1800010"] {
+        let message = format!(
+            "LINE:11: diode.key_tpm: \"{wrong}\" is not a handle of the TPM's owner, \"0x01800000\" to \"0x01bfffff\""
+        );
+        assert_refused(file, &format!("key_tpm = \"{wrong}\""), &message);
+    }
+    let both = sealed(&format!("{file}\nkey_tpm = \"0x01800010\"")).unwrap_err().to_string();
+    assert!(both.contains("diode.key_file: is not for an image whose key the machine's TPM keeps"), "{both}");
+    let neither = sealed("").unwrap_err().to_string();
+    assert!(neither.contains("diode.key_file: is missing"), "{neither}");
+}
+
+#[test]
+fn an_image_is_counted_if_the_owner_counts() {
+    let release = |table: &str| {
+        let (before, rest) = example().split_once("[image]").unwrap();
+        let (_, after) = rest.split_once("[inside]").unwrap();
+        parse_text(&format!("{before}{table}[inside]{after}")).unwrap().release
+    };
+    assert_eq!(release(""), Release { version: 0, floor: 0 });
+    assert_eq!(release("[image]\nversion = 4294967295\n"), Release { version: u32::MAX, floor: 0 });
+    assert_eq!(release("[image]\nversion = 3\nversion_floor = 3\n"), Release { version: 3, floor: 3 });
+    let version = "version = 12";
+    let message = "LINE:11: image.version: -1 is not a whole number from 0 to 4294967295";
+    assert_refused(version, "version = -1", message);
+    let message = "NEXT:17: image.version_floor: is above version; the image would refuse itself";
+    assert_refused(version, "version = 8", message);
 }
 
 #[test]
@@ -457,7 +498,7 @@ fn a_history_that_is_never_sent_is_not_kept() {
     let errors = parse_text(&kept).unwrap_err().to_string();
     assert_eq!(
         errors,
-        "site.toml:23:21: link.bulk.history_bytes_max: is not 0, but link.history.share_per_mille is"
+        "site.toml:27:21: link.bulk.history_bytes_max: is not 0, but link.history.share_per_mille is"
     );
 }
 
@@ -547,7 +588,7 @@ fn load_reads_the_key_beside_the_site_file() {
     let message = load(&path).unwrap_err().to_string();
     assert!(message.contains(":4:12: diode.key_file: ") && message.contains("cannot be read"), "{message}");
     std::fs::write(folder.path().join("diode.key"), "5a".repeat(32)).unwrap();
-    assert_eq!(load(&path).unwrap().diode.key, KEY);
+    assert_eq!(load(&path).unwrap().diode.key, Key::Here(KEY));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use noreturn_collect::{Now, Output};
 use noreturn_image_format::Config;
 use noreturn_wire::calendar::EARLIEST_UTC_S;
-use noreturn_wire::{BootId, Counters, DmaFence, LastStop, TimeQuality, TimeSource, Watchdog};
+use noreturn_wire::{BootId, Counters, DmaFence, LastStop, Release, TimeQuality, TimeSource, Watchdog};
 
 use crate::alarm::{ALARMS, Alarm, Hold, Severity};
 use crate::backlog::OVERFLOWING_PERCENT;
@@ -34,6 +34,8 @@ pub struct Facts {
     pub watchdog: Watchdog,
     /// What keeps cards from memory that is not theirs.
     pub dma_fence: DmaFence,
+    /// Which image of the diode runs.
+    pub release: Release,
 }
 
 /// What the inside half sees for itself, several times a second.

@@ -160,6 +160,9 @@ const ROWS: &[Row] = &[
         pair(&panel.facts.config_sha256, place)
     }),
     row(38, 8, "boot", "number of this boot, all of it", |panel, place| pair(&panel.facts.boot.0, place)),
+    row(46, 2, "image_version", "version of the image; 0 if the owner does not count", |panel, place| {
+        half(panel.facts.release.version, place)
+    }),
     row(
         DEVICE_STATES,
         DEVICES,

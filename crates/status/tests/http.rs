@@ -7,7 +7,9 @@ use noreturn_image_format::config::NAME_BYTES_MAX;
 use noreturn_status::http::Http;
 use noreturn_status::registers::INSIDE_COUNTERS;
 use noreturn_status::{Alarm, Facts, Look, Panel};
-use noreturn_wire::{Counter, Counters, DmaFence, Fault, LastStop, TimeQuality, TimeSource, Watchdog};
+use noreturn_wire::{
+    Counter, Counters, DmaFence, Fault, FloorMemory, LastStop, Release, TimeQuality, TimeSource, Watchdog,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -202,6 +204,7 @@ fn the_longest_page_fits() {
         last_stop: LastStop::Exception { vector: 255 },
         watchdog: Watchdog::None,
         dma_fence: DmaFence::None,
+        release: Release { version: u32::MAX, floor: u32::MAX, memory: FloorMemory::Failed(u32::MAX) },
         ..facts()
     };
     let mut config = config(64, longest);

@@ -59,6 +59,7 @@ fn the_map_says_what_the_panel_knows() {
     assert_eq!(values(22, 3), [0x0001, 0x0203, 0x0405]);
     assert_eq!(values(29, 2), [0x0e0f, 0xcdcd]);
     assert_eq!(values(38, 8), [0xb0b0; 8]);
+    assert_eq!(values(46, 2), [0, 7]);
     assert_eq!(values(100, 4), [2, 3, 1, 0]);
     assert_eq!(values(200, 2), [u16::MAX, u16::MAX], "more than 65535 s, and never");
     assert_eq!(values(300, 2), [0x2345, 0x6789], "the low half of a counter");
@@ -116,8 +117,8 @@ fn every_other_function_is_refused() {
 #[test]
 fn wrong_addresses_and_counts_are_refused() {
     for (address, count, code) in [
-        (46, 1, 2),
-        (45, 2, 2),
+        (48, 1, 2),
+        (47, 2, 2),
         (99, 1, 2),
         (300, 125, 2),
         (u16::MAX, 1, 2),

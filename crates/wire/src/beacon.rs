@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::attestation::Attestation;
 use crate::counter::Counters;
 use crate::message::MessageError;
+use crate::release::Release;
 use crate::stop::LastStop;
 use crate::time::ClockState;
 
@@ -15,6 +16,8 @@ pub struct Beacon {
     pub image_sha256: [u8; 32],
     /// SHA-256 of the configuration inside the image.
     pub config_sha256: [u8; 32],
+    /// Which image of the diode that is.
+    pub release: Release,
     /// Microseconds since the kernel started.
     pub uptime_us: u64,
     /// Microseconds since 1970-01-01 UTC by the box's clock.

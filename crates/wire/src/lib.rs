@@ -15,6 +15,7 @@ pub mod crossing;
 pub mod frame;
 pub mod message;
 pub mod object;
+pub mod release;
 pub mod stop;
 pub mod time;
 
@@ -25,5 +26,6 @@ pub use crossing::Crossing;
 pub use frame::{Body, BootId, Class, Code, DiodeId, Header, HeaderError};
 pub use message::{Announce, Fault, Heads, Message, MessageError, Quality, Record, SourceId, Value};
 pub use object::{Bytes, FileId, FilePart, FileStep, StreamId, StreamPart, StreamStep};
+pub use release::{FloorMemory, Release};
 pub use stop::{LastStop, Trace};
 pub use time::{ClockState, TimeQuality, TimeSource};

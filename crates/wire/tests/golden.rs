@@ -4,9 +4,9 @@
 use noreturn_wire::attestation::Point;
 use noreturn_wire::{
     Announce, Attestation, Beacon, Body, BootId, Bytes, CardModel, Class, ClockState, Code, Counters,
-    DiodeId, DmaFence, Fault, FileId, FilePart, FileStep, Header, Heads, LastStop, Message, OutsideCard,
-    Quality, Quote, Record, SourceId, StreamId, StreamPart, StreamStep, TimeQuality, TimeSource, TpmFault,
-    Value, Watchdog,
+    DiodeId, DmaFence, Fault, FileId, FilePart, FileStep, FloorMemory, Header, Heads, LastStop, Message,
+    OutsideCard, Quality, Quote, Record, Release, SourceId, StreamId, StreamPart, StreamStep, TimeQuality,
+    TimeSource, TpmFault, Value, Watchdog,
 };
 
 fn hex(bytes: &[u8]) -> String {
@@ -96,6 +96,7 @@ fn beacon() {
     let beacon = Beacon {
         image_sha256: [0x11; 32],
         config_sha256: [0x22; 32],
+        release: Release { version: 300, floor: 7, memory: FloorMemory::Kept(6) },
         uptime_us: 1_000_000,
         clock_us: 1_700_000_000_000_000,
         outside,
@@ -108,7 +109,7 @@ fn beacon() {
     };
     assert_eq!(
         hex(beacon.encode(&mut [0; 256]).unwrap()),
-        "11111111111111111111111111111111111111111111111111111111111111112222222222222222222222222222222222222222222222222222222222222222c0843d8080f9c0c1c4820301010001ec01050e02010301ac020238000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+        "11111111111111111111111111111111111111111111111111111111111111112222222222222222222222222222222222222222222222222222222222222222ac02070106c0843d8080f9c0c1c4820301010001ec01050e02010301ac020238000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
     );
 }
 

@@ -10,9 +10,9 @@ use noreturn_wire::message::{HEADS_MAX, NAME_BYTES_MAX, UNIT_BYTES_MAX};
 use noreturn_wire::object::{OBJECT_BYTES_MAX, OBJECT_NAME_BYTES_MAX, PART_BYTES_MAX};
 use noreturn_wire::{
     Announce, Attestation, Beacon, Body, BootId, Bytes, CardModel, Class, ClockState, Code, Counter,
-    Counters, Crossing, DiodeId, DmaFence, Fault, FileId, FilePart, FileStep, Header, HeaderError, Heads,
-    LastStop, Message, MessageError, OutsideCard, Quality, Quote, Record, SourceId, StreamId, StreamPart,
-    StreamStep, TimeQuality, TimeSource, Value, Watchdog,
+    Counters, Crossing, DiodeId, DmaFence, Fault, FileId, FilePart, FileStep, FloorMemory, Header,
+    HeaderError, Heads, LastStop, Message, MessageError, OutsideCard, Quality, Quote, Record, Release,
+    SourceId, StreamId, StreamPart, StreamStep, TimeQuality, TimeSource, Value, Watchdog,
 };
 use proptest::prelude::*;
 
@@ -149,6 +149,7 @@ fn a_beacon_with_every_counter_at_its_largest_and_the_longest_quote_fits_a_frame
     let mut beacon = Beacon {
         image_sha256: [0xff; 32],
         config_sha256: [0xff; 32],
+        release: Release { version: u32::MAX, floor: u32::MAX, memory: FloorMemory::Failed(u32::MAX) },
         uptime_us: u64::MAX,
         clock_us: u64::MAX,
         outside,

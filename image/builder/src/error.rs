@@ -1,7 +1,6 @@
 //! Why an image cannot be built.
 
 use noreturn_image_format::ConfigError;
-use noreturn_image_format::layout::BLOCK_BYTES;
 
 /// Why an image cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -22,16 +21,28 @@ pub enum BuildError {
         /// The most that it may have.
         bytes_max: u64,
     },
-    /// The files are larger than the partition.
+    /// The loader has no place for an owner's key.
     #[error(
-        "the files do not fit: they need {needed} blocks of {BLOCK_BYTES} bytes, the partition has {room}"
+        "the loader has no place for an owner's key, or more than one: it is not a loader of this project"
     )]
-    NoRoom {
-        /// Blocks that the files need.
-        needed: u64,
-        /// Blocks that the partition has for them.
-        room: u64,
-    },
+    LoaderWithoutPlace,
+    /// The loader has an owner already.
+    #[error(
+        "the loader holds the key of another owner; build with that key, or with a loader that holds none"
+    )]
+    LoaderOfAnother,
+    /// The loader was signed for Secure Boot before it had an owner.
+    #[error(
+        "the loader is signed for Secure Boot, but holds no owner's key, which would break the signature: put the key in first \
+         (`diode-image loader`), then sign"
+    )]
+    LoaderSignedTooEarly,
+    /// The signature was made for another image, or by somebody else.
+    #[error(
+        "the signature is not the owner's, or is of another image: loader, kernel, site file and public key must be those \
+         of the image that it was taken from"
+    )]
+    Signature,
     /// The configuration contradicts itself.
     #[error("the configuration is refused: {0}")]
     Config(ConfigError),

@@ -1,106 +1,80 @@
-//! The file system: FAT32 (Microsoft's "FAT: General Overview of On-Disk Format", 1.03; section numbers below).
+//! The EFI system partition's file system: FAT12 (Microsoft's "FAT: General Overview of On-Disk Format", 1.03; section
+//! numbers below), which UEFI asks for on removable media (UEFI 2.10, section 13.3.1.1).
 //!
-//! It is written in one go and never changed, so this is a small part of FAT: one block a cluster, files in one
-//! piece, folders of one cluster, short names, one date. The crate `fatfs` writes what fsck.vfat calls damage
-//! (long names for "." and "..", and a wrong cluster in ".."), so it only reads, in [`crate::inspect`].
+//! It holds one file, is written in one go and never changed, so this is a small part of FAT: files in one piece, folders of
+//! one cluster, short names, one date. The crate `fatfs` writes what fsck.vfat calls damage (long names for "." and "..",
+//! and a wrong cluster in ".."), so it only reads, in [`crate::inspect`].
 
 mod boot_sector;
 mod folder;
 
-use noreturn_image_format::layout::BLOCK_BYTES;
+use noreturn_image_format::layout::{ALIGNMENT, BLOCK_BYTES, ESP_BYTES, LOADER_PATH};
 
-use crate::error::BuildError;
-use crate::size::PARTITION_BLOCKS;
-use folder::{Entry, Folder, Node};
+use folder::Entry;
 
-/// Blocks before the first FAT; the usual number.
-const RESERVED_BLOCKS: u32 = 32;
-const FATS: u32 = 2;
-/// Blocks of one FAT: 4 bytes for each cluster, and two that are not used.
-const FAT_BLOCKS: u32 =
-    (PARTITION_BLOCKS as u32 - RESERVED_BLOCKS + 2).div_ceil(BLOCK_BYTES as u32 / 4 + FATS);
-const CLUSTERS: u32 = PARTITION_BLOCKS as u32 - RESERVED_BLOCKS - FATS * FAT_BLOCKS;
-const CLUSTER_FIRST: u32 = 2;
-const ROOT_CLUSTER: u32 = CLUSTER_FIRST;
-const END_OF_CHAIN: u32 = 0x0fff_ffff;
+/// Clusters are as long as everything else is aligned, so that a file starts at a CD's block, too.
+const CLUSTER_BYTES: usize = ALIGNMENT as usize;
+const CLUSTER_BLOCKS: usize = CLUSTER_BYTES / BLOCK_BYTES;
+/// The boot sector.
+const RESERVED_BLOCKS: usize = 1;
+const FATS: usize = 2;
+const FAT_BLOCKS: usize = 1;
+/// The root folder is no cluster in FAT12.
+const ROOT_BLOCKS: usize = 1;
+/// First byte of the clusters.
+const DATA: usize = (RESERVED_BLOCKS + FATS * FAT_BLOCKS + ROOT_BLOCKS) * BLOCK_BYTES;
+const CLUSTERS: usize = (ESP_BYTES as usize - DATA) / CLUSTER_BYTES;
+const CLUSTER_FIRST: u16 = 2;
+const END_OF_CHAIN: u16 = 0xfff;
 
-// The number of clusters, and nothing else, makes a file system FAT32 (section 3.5). Some readers are off by a few.
-const _: () = assert!(CLUSTERS >= 65_525 + 16);
-const _: () = assert!(FAT_BLOCKS * (BLOCK_BYTES as u32 / 4) >= CLUSTERS + CLUSTER_FIRST);
+// A FAT12 has fewer clusters than 4085 (section 3.5), and a place in the FAT for each.
+const _: () = assert!(CLUSTERS < 4085 && (CLUSTERS + 2) * 3 / 2 < FAT_BLOCKS * BLOCK_BYTES);
+const _: () = assert!(DATA.is_multiple_of(CLUSTER_BYTES));
 
-/// Writes the file system to a zeroed partition with files of the given paths and contents.
-pub(crate) fn write(partition: &mut [u8], files: &[(&str, &[u8])]) -> Result<(), BuildError> {
-    let root = Folder::of_files(files);
-    let (needed, room) = (root.clusters(), u64::from(CLUSTERS));
-    if needed > room {
-        return Err(BuildError::NoRoom { needed, room });
-    }
-    let mut volume = Volume { partition, next_cluster: CLUSTER_FIRST };
-    volume.set_fat(0, 0x0fff_fff8);
-    volume.set_fat(1, END_OF_CHAIN);
-    volume.write_root(&root);
-    let (free, next) = (CLUSTER_FIRST + CLUSTERS - volume.next_cluster, volume.next_cluster);
-    boot_sector::write(partition, free, next);
-    Ok(())
+/// The loader's folders come first, one cluster each.
+const FOLDERS: [&str; 2] = ["EFI", "BOOT"];
+const LOADER_CLUSTER: u16 = CLUSTER_FIRST + FOLDERS.len() as u16;
+/// First byte of the loader in the partition.
+pub(crate) const LOADER_OFFSET: usize = DATA + FOLDERS.len() * CLUSTER_BYTES;
+/// Bytes that there is room for.
+pub(crate) const LOADER_ROOM: usize = (CLUSTERS - FOLDERS.len()) * CLUSTER_BYTES;
+
+/// Writes the file system with a loader of at most [`LOADER_ROOM`] bytes to a zeroed partition of [`ESP_BYTES`].
+pub(crate) fn write(partition: &mut [u8], loader: &[u8]) {
+    let (folder, name) = LOADER_PATH.rsplit_once('/').unwrap_or_default();
+    debug_assert_eq!(folder, FOLDERS.join("/"));
+    let (efi, boot) = (CLUSTER_FIRST, CLUSTER_FIRST + 1);
+    boot_sector::write(partition);
+    write_fats(partition, loader.len());
+    let mut fill = |at: usize, contents: &[u8]| partition[at..at + contents.len()].copy_from_slice(contents);
+    fill(
+        DATA - ROOT_BLOCKS * BLOCK_BYTES,
+        &folder::emit(&[Entry::volume_label(), Entry::folder(FOLDERS[0], efi)]),
+    );
+    // The root is known as cluster 0 to its folders (section 6.5).
+    fill(DATA, &folder::emit(&[Entry::dot(efi), Entry::dot_dot(0), Entry::folder(FOLDERS[1], boot)]));
+    let file = Entry::file(name, LOADER_CLUSTER, loader.len());
+    fill(DATA + CLUSTER_BYTES, &folder::emit(&[Entry::dot(boot), Entry::dot_dot(efi), file]));
+    fill(LOADER_OFFSET, loader);
 }
 
-/// A partition that is being filled from its start.
-struct Volume<'a> {
-    partition: &'a mut [u8],
-    next_cluster: u32,
+fn write_fats(partition: &mut [u8], loader_bytes: usize) {
+    let clusters = loader_bytes.div_ceil(CLUSTER_BYTES) as u16;
+    let last = LOADER_CLUSTER + clusters - 1;
+    for fat in 0..FATS {
+        let start = (RESERVED_BLOCKS + fat * FAT_BLOCKS) * BLOCK_BYTES;
+        let fat = &mut partition[start..start + FAT_BLOCKS * BLOCK_BYTES];
+        let heads = [0xff8, END_OF_CHAIN, END_OF_CHAIN, END_OF_CHAIN];
+        (0..).zip(heads).for_each(|(cluster, value)| set(fat, cluster, value));
+        (LOADER_CLUSTER..=last)
+            .for_each(|cluster| set(fat, cluster, if cluster == last { END_OF_CHAIN } else { cluster + 1 }));
+    }
 }
 
-impl Volume<'_> {
-    fn write_root(&mut self, root: &Folder<'_>) {
-        let cluster = self.store(&[0; BLOCK_BYTES]);
-        let entries = [vec![Entry::volume_label()], self.write_nodes(root, 0)].concat();
-        self.fill(cluster, &folder::emit(&entries));
-    }
-
-    /// Writes what is in `folder`, whose own cluster its children know as `own`, which is 0 for the
-    /// root (section 6.5).
-    fn write_nodes(&mut self, folder: &Folder<'_>, own: u32) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        for (name, node) in &folder.0 {
-            entries.push(match node {
-                Node::File(contents) => Entry::file(name, self.store(contents), contents.len()),
-                Node::Folder(folder) => Entry::folder(name, self.write_folder(folder, own)),
-            });
-        }
-        entries
-    }
-
-    fn write_folder(&mut self, folder: &Folder<'_>, parent: u32) -> u32 {
-        let cluster = self.store(&[0; BLOCK_BYTES]);
-        let dots = vec![Entry::dot(cluster), Entry::dot_dot(parent)];
-        let entries = [dots, self.write_nodes(folder, cluster)].concat();
-        self.fill(cluster, &folder::emit(&entries));
-        cluster
-    }
-
-    /// Stores `contents` in the next clusters and returns the first of them; 0 if there are no contents.
-    fn store(&mut self, contents: &[u8]) -> u32 {
-        let first = self.next_cluster;
-        // `write` has compared the sum of all contents with the room.
-        let end = first + contents.len().div_ceil(BLOCK_BYTES) as u32;
-        for cluster in first..end {
-            self.set_fat(cluster, if cluster + 1 == end { END_OF_CHAIN } else { cluster + 1 });
-        }
-        self.next_cluster = end;
-        self.fill(first, contents);
-        if contents.is_empty() { 0 } else { first }
-    }
-
-    fn fill(&mut self, cluster: u32, contents: &[u8]) {
-        let block = RESERVED_BLOCKS + FATS * FAT_BLOCKS + cluster - CLUSTER_FIRST;
-        let start = block as usize * BLOCK_BYTES;
-        self.partition[start..start + contents.len()].copy_from_slice(contents);
-    }
-
-    fn set_fat(&mut self, cluster: u32, value: u32) {
-        for fat in 0..FATS {
-            let start = (RESERVED_BLOCKS + fat * FAT_BLOCKS) as usize * BLOCK_BYTES + cluster as usize * 4;
-            self.partition[start..start + 4].copy_from_slice(&value.to_le_bytes());
-        }
-    }
+/// An entry has 12 bits: two of them share the second of three bytes (section 4.1).
+fn set(fat: &mut [u8], cluster: u16, value: u16) {
+    let at = usize::from(cluster) * 3 / 2;
+    let (shift, kept) = if cluster.is_multiple_of(2) { (0, 0xf000) } else { (4, 0x000f) };
+    let there = u16::from_le_bytes([fat[at], fat[at + 1]]);
+    fat[at..at + 2].copy_from_slice(&(there & kept | value << shift).to_le_bytes());
 }

@@ -6,9 +6,12 @@ use std::io::{Cursor, Read, Seek};
 use anyhow::Context;
 use fatfs::{Dir, FileSystem, FsOptions, ReadWriteSeek};
 use gpt::GptConfig;
-use noreturn_image_format::layout::{BLOCK_BYTES, CONFIG_PATH, MANIFEST_PATH};
-use noreturn_image_format::{Config, Entry, Manifest, Sha256Digest};
+use noreturn_image_format::layout::{CONFIG_NAME, KERNEL_NAME};
+use noreturn_image_format::layout::{ESP_BYTES, ESP_PLACE, LOADER_NAME, MANIFEST_RANGE};
+use noreturn_image_format::{Config, Manifest, Part, Sha256Digest, owner};
 use noreturn_site::Summary;
+
+use crate::pe;
 
 /// Files that an image of ours never reaches; beyond, something is wrong with the file system.
 const FILES_MAX: usize = 64;
@@ -20,40 +23,60 @@ const FILES_MAX: usize = 64;
 pub fn describe(mut image: Vec<u8>) -> anyhow::Result<String> {
     let mut text = String::new();
     writeln!(text, "image    {} bytes, SHA-256 {}", image.len(), Sha256Digest::of(&image))?;
-    let disk = GptConfig::new()
-        .open_from_device(Cursor::new(image.as_mut_slice()))
-        .context("the partition table cannot be read")?;
-    let partitions: Vec<_> =
-        disk.partitions().iter().map(|(&number, partition)| (number, partition.clone())).collect();
-    for (number, partition) in &partitions {
-        let gpt::partition::Partition { first_lba, last_lba, name, part_guid, .. } = partition;
-        writeln!(text, "part {number}   blocks {first_lba} to {last_lba}, \"{name}\", {part_guid}")?;
-    }
-    let (_, partition) = partitions.first().context("there is no partition")?;
-    let block = |number: u64| usize::try_from(number).ok()?.checked_mul(BLOCK_BYTES);
-    let (first, end) = (block(partition.first_lba), block(partition.last_lba.saturating_add(1)));
-    let contents = first
-        .zip(end)
-        .and_then(|(first, end)| image.get_mut(first..end))
-        .context("the partition is not within the image")?;
-    let system =
-        FileSystem::new(Cursor::new(contents), FsOptions::new()).context("the file system cannot be read")?;
-    let files = read_files(&system.root_dir())?;
-    for (path, contents) in &files {
-        let Entry { bytes, sha256 } = Entry::of(contents);
-        writeln!(text, "file     {path}, {bytes} bytes, SHA-256 {sha256}")?;
-    }
-    let find = |wanted: &str| {
-        let file = files.iter().find(|(path, _)| path == wanted);
-        file.map(|(_, contents)| contents.as_slice()).with_context(|| format!("{wanted} is missing"))
+    let manifest = read_manifest(&image)?;
+    let Manifest { loader, kernel, config, .. } = manifest;
+    let part = |part: &Part, name: &str| {
+        image.get(part.range()).with_context(|| format!("{name} is not within the image"))
     };
-    let manifest = find(MANIFEST_PATH)?;
-    Manifest::parse(manifest).map_err(|error| anyhow::anyhow!("{MANIFEST_PATH}: {error}"))?;
-    String::from_utf8_lossy(manifest).lines().try_for_each(|line| writeln!(text, "manifest {line}"))?;
-    let config =
-        Config::decode(find(CONFIG_PATH)?).map_err(|error| anyhow::anyhow!("{CONFIG_PATH}: {error}"))?;
+    let program = part(&loader, LOADER_NAME)?;
+    let owner = owner::read(program).context("the loader has no owner")?;
+    writeln!(text, "owner    {}", Sha256Digest(owner))?;
+    writeln!(text, "loader   {}", secure_boot(program))?;
+    for (name, place) in [(LOADER_NAME, &loader), (KERNEL_NAME, &kernel), (CONFIG_NAME, &config)] {
+        let Part { place, bytes, .. } = *place;
+        writeln!(text, "part     {name}, {bytes} bytes at {place}")?;
+    }
+    manifest.emit_unsigned().lines().try_for_each(|line| writeln!(text, "manifest {line}"))?;
+    let config = Config::decode(part(&config, CONFIG_NAME)?)
+        .map_err(|error| anyhow::anyhow!("the configuration: {error}"))?;
+    describe_disk(&mut text, &mut image)?;
     write!(text, "{}", Summary(&config))?;
     Ok(text)
+}
+
+/// Whether the loader brings a signature; whose it is, and whether it fits, `diode-verify` says.
+fn secure_boot(loader: &[u8]) -> String {
+    pe::certificates(loader).map_or_else(
+        || "not signed for Secure Boot".to_owned(),
+        |certificates| format!("signed for Secure Boot, in its last {} bytes", certificates.len()),
+    )
+}
+
+fn read_manifest(image: &[u8]) -> anyhow::Result<Manifest> {
+    let bytes = image.get(MANIFEST_RANGE).context("it ends before its manifest does")?;
+    let parsed = Manifest::parse(bytes).map_err(|error| anyhow::anyhow!("the manifest: {error}"))?;
+    Ok(parsed.manifest)
+}
+
+/// As a machine's firmware sees it.
+fn describe_disk(text: &mut String, image: &mut [u8]) -> anyhow::Result<()> {
+    let disk = GptConfig::new()
+        .open_from_device(Cursor::new(&mut *image))
+        .context("the partition table cannot be read")?;
+    for (number, partition) in disk.partitions() {
+        let gpt::partition::Partition { first_lba, last_lba, name, part_guid, .. } = partition;
+        writeln!(text, "disk     {number}: blocks {first_lba} to {last_lba}, \"{name}\", {part_guid}")?;
+    }
+    drop(disk);
+    let esp = image
+        .get_mut(ESP_PLACE as usize..(ESP_PLACE + ESP_BYTES) as usize)
+        .context("the partition is not within the image")?;
+    let system =
+        FileSystem::new(Cursor::new(esp), FsOptions::new()).context("the file system cannot be read")?;
+    for (path, contents) in read_files(&system.root_dir())? {
+        writeln!(text, "file     {path}, {} bytes, SHA-256 {}", contents.len(), Sha256Digest::of(&contents))?;
+    }
+    Ok(())
 }
 
 /// Every file below `root` with its path, in the order of the folders.

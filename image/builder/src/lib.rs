@@ -4,18 +4,23 @@
 //! the files.
 #![forbid(unsafe_code)]
 
+pub mod checksums;
 pub mod error;
 mod fat;
 pub mod image;
 pub mod inspect;
+mod iso;
 pub mod key_file;
 pub mod new_site;
 pub mod output;
+pub mod owner;
 mod partition_table;
+pub mod pe;
+pub mod provenance;
 pub mod record;
 pub mod sbom;
-pub mod size;
 pub mod write;
 
 pub use error::BuildError;
 pub use image::{Image, Parts};
+pub use owner::Owner;

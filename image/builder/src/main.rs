@@ -1,5 +1,7 @@
 //! `diode-image`: builds, checks and inspects images, and makes keys.
 
+mod evidence;
+
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +11,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use noreturn_image::output::{self, Readers};
 use noreturn_image::write::{self, Consent};
-use noreturn_image::{Image, Parts, inspect, key_file, new_site, record, sbom};
+use noreturn_image::{Image, Owner, Parts, inspect, key_file, new_site, owner, record, sbom};
 use noreturn_image_format::Sha256Digest;
 use noreturn_site::Summary;
 
@@ -35,18 +37,29 @@ enum Command {
         /// The image
         image: PathBuf,
     },
+    /// Puts an owner's public key into a loader, which is then to be signed for Secure Boot, before `build`
+    Loader(Loader),
     /// Makes a new key file, which diode and receiver share
     NewKey {
         /// The file to make; an existing one is never overwritten
         path: PathBuf,
     },
-    /// Starts a site file and its key by asking; an existing file is never overwritten
+    /// Makes a new owner's key, which signs images, and the public key beside it
+    NewOwner {
+        /// The file to make, such as owner.key; existing ones are never overwritten
+        path: PathBuf,
+    },
+    /// Starts a site file, its key and its owner's key by asking; an existing file is never overwritten
     NewSite {
         /// The site file to make
         path: PathBuf,
     },
+    /// Writes the provenance of a build (in-toto, SLSA)
+    Provenance(evidence::Provenance),
     /// Writes the bill of materials of kernel and loader (CycloneDX)
     Sbom(Sbom),
+    /// Signs a list of digests with the owner's key
+    Sign(evidence::Sign),
     /// Writes an image to a whole disk, and compares what it reads back. Everything on the disk is lost
     Write {
         /// The image
@@ -64,6 +77,15 @@ struct Build {
     /// The site file
     #[arg(long)]
     site: PathBuf,
+    /// The owner's key, which signs; by default owner.key beside the site file
+    #[arg(long, conflicts_with = "owner_public")]
+    owner: Option<PathBuf>,
+    /// The owner's public key, for whoever does not have the key itself
+    #[arg(long, requires = "signature_of")]
+    owner_public: Option<PathBuf>,
+    /// An image that the owner built of the same parts, whose signature is taken
+    #[arg(long, requires = "owner_public", value_name = "IMAGE")]
+    signature_of: Option<PathBuf>,
     /// The UEFI loader
     #[arg(long)]
     loader: PathBuf,
@@ -76,6 +98,22 @@ struct Build {
     /// Where to write a record of the build
     #[arg(long)]
     manifest_json: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct Loader {
+    /// The UEFI loader
+    #[arg(long)]
+    loader: PathBuf,
+    /// The owner's key
+    #[arg(long, required_unless_present = "owner_public")]
+    owner: Option<PathBuf>,
+    /// The owner's public key, which does as well
+    #[arg(long, conflicts_with = "owner")]
+    owner_public: Option<PathBuf>,
+    /// The loader to write
+    #[arg(long)]
+    output: PathBuf,
 }
 
 #[derive(clap::Args)]
@@ -105,9 +143,13 @@ fn main() -> ExitCode {
         Command::Build(arguments) => build(&arguments),
         Command::Check { site } => check(&site),
         Command::Inspect { image } => read(&image).and_then(inspect::describe).and_then(|text| print(&text)),
+        Command::Loader(arguments) => own_loader(&arguments),
         Command::NewKey { path } => key_file::create(&path),
+        Command::NewOwner { path } => owner::create(&path),
         Command::NewSite { path } => new_site(&path),
+        Command::Provenance(arguments) => arguments.run(),
         Command::Sbom(arguments) => write_sbom(&arguments),
+        Command::Sign(arguments) => arguments.run(),
         Command::Write { image, device, yes } => {
             let consent = if yes { Consent::Given } else { Consent::Ask };
             write::run(&image, &device, consent).and_then(|text| print(&text))
@@ -125,12 +167,40 @@ fn main() -> ExitCode {
 fn build(arguments: &Build) -> anyhow::Result<()> {
     let config = noreturn_site::load(&arguments.site)?;
     let (loader, kernel) = (read(&arguments.loader)?, read(&arguments.kernel)?);
-    let image = Image::build(&Parts { loader: &loader, kernel: &kernel, config: &config })?;
+    let owner = arguments.owner()?;
+    let image = Image::build(&Parts { loader: &loader, kernel: &kernel, config: &config, owner: &owner })?;
     output::write(&arguments.output, &image.bytes, Readers::Owner)?;
     if let Some(path) = &arguments.manifest_json {
-        output::write(path, record::emit(&image, &config).as_bytes(), Readers::All)?;
+        output::write(path, record::emit(&image, &config, &owner).as_bytes(), Readers::All)?;
     }
     print(&format!("{}: {} bytes\n{}\n", arguments.output.display(), image.bytes.len(), image.sha256))
+}
+
+impl Build {
+    fn owner(&self) -> anyhow::Result<Owner> {
+        if let (Some(key), Some(image)) = (&self.owner_public, &self.signature_of) {
+            let told = || format!("{}: has no signature to take", image.display());
+            return Owner::from_public(owner::read_public(key)?, &read(image)?).with_context(told);
+        }
+        let beside_site = || self.site.with_file_name(new_site::OWNER_FILE);
+        let path = self.owner.clone().unwrap_or_else(beside_site);
+        anyhow::ensure!(
+            path.exists(),
+            "no owner's key to sign with; `diode-image new-owner {}` makes one",
+            path.display()
+        );
+        Owner::read(&path)
+    }
+}
+
+fn own_loader(arguments: &Loader) -> anyhow::Result<()> {
+    let key = match (&arguments.owner, &arguments.owner_public) {
+        (Some(secret), _) => Owner::read(secret)?.public(),
+        (None, Some(public)) => owner::read_public(public)?,
+        (None, None) => anyhow::bail!("no owner's key was given"),
+    };
+    let loader = owner::put_key(&key, &read(&arguments.loader)?)?;
+    output::write(&arguments.output, &loader, Readers::All)
 }
 
 fn write_sbom(arguments: &Sbom) -> anyhow::Result<()> {
@@ -159,10 +229,18 @@ fn new_site(path: &Path) -> anyhow::Result<()> {
     if !key_file.exists() {
         key_file::create(&key_file)?;
     }
-    let (site, key) = (path.display(), key_file.display());
+    let owner_file = path.with_file_name(new_site::OWNER_FILE);
+    if !owner_file.exists() {
+        owner::create(&owner_file)?;
+    }
+    let (site, key, owner) = (path.display(), key_file.display(), owner_file.display());
+    let public_path = owner::public_path(&owner_file);
+    let public = public_path.display();
     print(&format!(
         "{site}: the site; add devices and values to it (docs/site.md), then: diode-image check {site}\n\
-         {key}: the diode's key, which the receiver needs, too; keep it secret\n"
+         {key}: the diode's key, which the receiver needs, too; keep it secret\n\
+         {owner}: the owner's key, which signs images; keep it secret, and off the machines that run\n\
+         {public}: the owner's public key, with which anyone can check them\n"
     ))
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Each answer is judged by the reader of site files itself, so that what is written can be built.
 
-use std::fs::OpenOptions;
 use std::io::{BufRead, Write};
 use std::path::Path;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
+
+use crate::output::{self, Readers};
 
 /// One thing that a site must say.
 struct Question {
@@ -75,6 +76,8 @@ const fn question(key: &'static str, text: &'static str, usual: &'static str, ki
 
 /// Name of the key file that a new site names, beside the site file.
 pub const KEY_FILE: &str = "diode.key";
+/// Name of the owner's key, beside the site file, with which `diode-image build` signs if it is told no other.
+pub const OWNER_FILE: &str = "owner.key";
 
 /// Asks on `console` until the answers from `input` make a site file, and writes it to `path`, where nothing may be yet.
 ///
@@ -89,10 +92,7 @@ pub fn run(path: &Path, input: &mut impl BufRead, console: &mut impl Write) -> a
     let text = site(&answers);
     // The first answer that is wrong only together with a later one is told here, with its line.
     noreturn_site::parse(&text, &path.display().to_string(), |_| Ok([0; 32]))?;
-    let told = || format!("{}: cannot be made", path.display());
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path).with_context(told)?;
-    file.write_all(text.as_bytes()).with_context(told)?;
-    file.sync_all().with_context(told)
+    output::create(path, &text, Readers::All)
 }
 
 /// Asks one question until its answer is one.
@@ -140,6 +140,7 @@ fn site(answers: &[String]) -> String {
         "# What this diode is, where its frames go, and what leaves the plant. Every key is explained in docs/site.md;\n\
          # `diode-image check` says what this file means.\n\n\
          [diode]\n{}\n{}\nkey_file = \"{KEY_FILE}\"\n\n\
+         # Goes up with every image that is made of this file.\n[image]\nversion = 1\n\n\
          # The plant's network: the diode speaks there.\n[inside]\n{}\n{}\n{}\n\n\
          # The way out: the diode only sends there.\n[outside]\n{}\n{}\n\n\
          [[outside.destination]]\n{}\n{}\n\n\

@@ -1,8 +1,8 @@
 //! Files that are whole or not there.
 
-use std::fs::Permissions;
+use std::fs::{OpenOptions, Permissions};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use anyhow::Context;
@@ -16,19 +16,36 @@ pub enum Readers {
     All,
 }
 
+impl Readers {
+    const fn mode(self) -> u32 {
+        match self {
+            Self::Owner => 0o600,
+            Self::All => 0o666,
+        }
+    }
+}
+
+/// Writes `text` to a new file.
+///
+/// # Errors
+/// The file exists already, which is then left as it is, or cannot be written.
+pub fn create(path: &Path, text: &str, readers: Readers) -> anyhow::Result<()> {
+    let told = || format!("{}: cannot be made, and nothing is ever overwritten", path.display());
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(readers.mode()).open(path).with_context(told)?;
+    file.write_all(text.as_bytes()).with_context(told)?;
+    file.sync_all().with_context(told)
+}
+
 /// Writes `contents` to a temporary file beside `path`, then gives it its name.
 ///
 /// # Errors
 /// The folder or the file cannot be written; then `path` is as it was before.
 pub fn write(path: &Path, contents: &[u8], readers: Readers) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mode = match readers {
-        Readers::Owner => 0o600,
-        Readers::All => 0o666,
-    };
     let told = || format!("{}: cannot be written", path.display());
     let mut file = tempfile::Builder::new()
-        .permissions(Permissions::from_mode(mode))
+        .permissions(Permissions::from_mode(readers.mode()))
         .tempfile_in(folder)
         .with_context(told)?;
     file.write_all(contents).with_context(told)?;

@@ -22,9 +22,15 @@ fn site() -> tempfile::TempDir {
         |name: &str, contents: &[u8]| fs::write(folder.path().join(name), contents).expect("it is written");
     write("site.toml", include_bytes!("site.toml"));
     write("diode.key", "07".repeat(32).as_bytes());
-    write("loader.efi", b"MZ loader");
+    write("loader.efi", &loader());
+    write("owner.key", format!("noreturn-owner-secret {}\n", "09".repeat(32)).as_bytes());
     write("kernel.elf", b"\x7fELF kernel");
     folder
+}
+
+/// The least that is taken for a loader: 66 bytes.
+fn loader() -> Vec<u8> {
+    [b"MZ".as_slice(), &noreturn_image_format::owner::NO_OWNER].concat()
 }
 
 const BUILD: [&str; 9] = [
@@ -52,14 +58,15 @@ fn build_ends_with_the_digest_of_what_it_wrote() {
     assert_eq!(record["image_sha256"], digest.as_str());
     assert_eq!(record["image_bytes"], image.len());
     assert_eq!(record["kernel"]["sha256"], Sha256Digest::of(b"\x7fELF kernel").to_string());
-    assert_eq!(record["loader"]["bytes"], 9);
+    assert_eq!(record["loader"]["bytes"], 66);
     assert_eq!(record["diode"], serde_json::json!({ "id": 7, "name": "waterworks-east" }));
     let mut names: Vec<_> = fs::read_dir(folder.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    let expected = ["diode.img", "diode.key", "kernel.elf", "loader.efi", "manifest.json", "site.toml"];
+    let expected =
+        ["diode.img", "diode.key", "kernel.elf", "loader.efi", "manifest.json", "owner.key", "site.toml"];
     assert_eq!(names, expected, "no temporary file is left");
 }
 
@@ -95,7 +102,7 @@ fn inspect_shows_a_built_image() {
     assert!(run(folder.path(), &BUILD).status.success());
     let output = run(folder.path(), &["inspect", "diode.img"]);
     assert!(output.status.success(), "{output:?}");
-    assert!(String::from_utf8_lossy(&output.stdout).contains("EFI/BOOT/BOOTX64.EFI, 9 bytes"), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("EFI/BOOT/BOOTX64.EFI, 66 bytes"), "{output:?}");
     assert_eq!(run(folder.path(), &["inspect", "site.toml"]).status.code(), Some(1));
 }
 
@@ -110,6 +117,51 @@ fn new_keys_differ_and_are_never_overwritten() {
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(run(folder.path(), &["new-key", "a.key"]).status.code(), Some(1));
     assert_eq!(noreturn_site::read_key(&path).unwrap(), key);
+}
+
+#[test]
+fn a_new_owner_signs_and_the_public_key_is_enough_to_build_again() {
+    let folder = site();
+    fs::remove_file(folder.path().join("owner.key")).unwrap();
+    let unsigned = run(folder.path(), &BUILD);
+    assert_eq!(unsigned.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&unsigned.stderr).into_owned();
+    assert!(told.contains("`diode-image new-owner owner.key` makes one"), "{told}");
+    assert!(run(folder.path(), &["new-owner", "mine.key"]).status.success());
+    let path = folder.path().join("mine.key");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(run(folder.path(), &["new-owner", "mine.key"]).status.code(), Some(1));
+    for name in ["mine.old", "strange.pub"] {
+        assert_eq!(
+            run(folder.path(), &["new-owner", name]).status.code(),
+            Some(1),
+            "its public key is in the way"
+        );
+        assert!(!folder.path().join(name).exists(), "no secret is left behind");
+    }
+    assert!(run(folder.path(), &[&BUILD[..], &["--owner", "mine.key"]].concat()).status.success());
+    let image = fs::read(folder.path().join("diode.img")).unwrap();
+    fs::write(folder.path().join("released.img"), &image).unwrap();
+    fs::remove_file(path).unwrap();
+    let public = ["--owner-public", "mine.pub", "--signature-of", "released.img"];
+    let again = run(folder.path(), &[&BUILD[..], &public].concat());
+    assert!(again.status.success(), "{again:?}");
+    assert!(fs::read(folder.path().join("diode.img")).unwrap() == image);
+    fs::write(folder.path().join("kernel.elf"), b"\x7fELF other").unwrap();
+    let other = run(folder.path(), &[&BUILD[..], &public].concat());
+    assert!(String::from_utf8_lossy(&other.stderr).contains("the signature is not the owner's"), "{other:?}");
+}
+
+#[test]
+fn a_key_of_another_kind_is_no_owner() {
+    let folder = site();
+    for (contents, file) in [("07".repeat(32), "owner.key"), (String::new(), "owner.key")] {
+        fs::write(folder.path().join(file), contents).unwrap();
+        let output = run(folder.path(), &BUILD);
+        assert_eq!(output.status.code(), Some(1));
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains("owner.key: expected one line, \"noreturn-owner-secret \""), "{told}");
+    }
 }
 
 /// Answers questions; what was said to them on standard error.
@@ -129,6 +181,7 @@ fn answer(folder: &Path, answers: &str) -> (Output, String) {
 fn a_new_site_of_usual_answers_can_be_built() {
     let folder = site();
     fs::remove_file(folder.path().join("diode.key")).unwrap();
+    fs::remove_file(folder.path().join("owner.key")).unwrap();
     let (output, _) = answer(folder.path(), &"\n".repeat(15));
     assert!(output.status.success(), "{output:?}");
     let mut build = BUILD;
@@ -195,4 +248,29 @@ fn answers_that_end_too_early_make_nothing() {
 #[test]
 fn wrong_usage_is_exit_code_two() {
     assert_eq!(run(site().path(), &["burn"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_loader_gets_its_owners_key_to_be_signed() {
+    let folder = site();
+    let name = ["loader", "--loader", "loader.efi", "--output", "owned.efi"];
+    assert_eq!(run(folder.path(), &name).status.code(), Some(2), "no key was given");
+    let done = run(folder.path(), &[&name[..], &["--owner", "owner.key"]].concat());
+    assert!(done.status.success(), "{done:?}");
+    let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    let owned = read("owned.efi");
+    assert!(run(folder.path(), &BUILD).status.success());
+    let image = read("diode.img");
+    let mut build = BUILD;
+    build[4] = "owned.efi";
+    assert!(run(folder.path(), &build).status.success());
+    assert!(image == read("diode.img"), "a loader that holds the owner's key already makes no difference");
+    assert!(owned.ends_with(&noreturn_image_format::owner::read(&owned).unwrap()));
+    assert!(run(folder.path(), &["new-owner", "other.key"]).status.success());
+    let other = run(
+        folder.path(),
+        &["loader", "--loader", "owned.efi", "--owner-public", "other.pub", "--output", "x.efi"],
+    );
+    assert_eq!(other.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&other.stderr).contains("the key of another owner"), "{other:?}");
 }

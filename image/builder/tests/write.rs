@@ -62,7 +62,8 @@ fn image(folder: &Path) -> PathBuf {
     let write = |name: &str, contents: &[u8]| fs::write(folder.join(name), contents).expect("it is written");
     write("site.toml", include_bytes!("site.toml"));
     write("diode.key", "07".repeat(32).as_bytes());
-    write("loader.efi", b"MZ loader");
+    write("loader.efi", &[b"MZ".as_slice(), &noreturn_image_format::owner::NO_OWNER].concat());
+    write("owner.key", format!("noreturn-owner-secret {}\n", "09".repeat(32)).as_bytes());
     write("kernel.elf", b"\x7fELF kernel");
     let image = folder.join("diode.img");
     let mut build = Command::new(env!("CARGO_BIN_EXE_diode-image"));

@@ -1,87 +1,93 @@
-//! Compares what was read from the medium with its manifest.
+//! Judges a medium that was read once into memory, by its manifest; there is no second read to answer differently.
 
-use noreturn_image_format::layout::CONFIG_PATH;
-use noreturn_image_format::{Config, Entry, Manifest, Sha256Digest};
+use ed25519_compact::{PublicKey, Signature};
+use noreturn_image_format::layout::MANIFEST_RANGE;
+use noreturn_image_format::manifest::{self, Manifest, Part};
+use noreturn_image_format::{Config, Sha256Digest};
 
 use crate::Refusal;
 
-/// Reads the manifest and checks it against its own digest.
+/// Bytes at the start of the medium that hold the manifest, and so the image's length.
+pub const HEAD_BYTES: usize = MANIFEST_RANGE.end;
+
+/// A medium that passed every check, and the bytes that may be used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Checked<'a> {
+    /// What the owner signed.
+    pub manifest: Manifest,
+    /// The manifest's text.
+    pub manifest_text: &'a [u8],
+    /// The kernel.
+    pub kernel: &'a [u8],
+    /// The configuration; see [`config`].
+    pub config: &'a [u8],
+    /// What `sha256sum` prints for the image.
+    pub image_sha256: Sha256Digest,
+}
+
+/// How long the image says that it is; nothing else of the head is believed, and the length only until [`medium`] has
+/// looked at what was read.
 ///
 /// # Errors
 /// [`Refusal::Manifest`].
-pub fn manifest(contents: &[u8]) -> Result<Manifest, Refusal> {
-    Manifest::parse(contents).map_err(Refusal::Manifest)
+pub fn image_bytes(head: &[u8; HEAD_BYTES]) -> Result<u64, Refusal> {
+    let manifest = Manifest::parse(&head[MANIFEST_RANGE]).map_err(Refusal::Manifest)?;
+    Ok(manifest.manifest.image_bytes)
 }
 
-/// Compares a file with its entry in the manifest.
+/// Judges a whole image by the manifest in it, which the owner with the public key `owner` must have signed.
 ///
 /// # Errors
-/// [`Refusal::Length`] or [`Refusal::Digest`].
-pub fn file(path: &'static str, contents: &[u8], entry: &Entry) -> Result<(), Refusal> {
-    let found = contents.len() as u64;
-    if found != entry.bytes {
-        return Err(Refusal::Length { path, expected: entry.bytes, found });
+/// The first thing that is wrong.
+pub fn medium<'a>(image: &'a [u8], owner: &[u8; 32]) -> Result<Checked<'a>, Refusal> {
+    if *owner == [0; 32] {
+        return Err(Refusal::NoOwner);
     }
-    let found = Sha256Digest::of(contents);
-    if found != entry.sha256 {
-        return Err(Refusal::Digest { path, expected: entry.sha256, found });
+    let found = image.len() as u64;
+    let (manifest, manifest_text) = signed_manifest(image, owner)?;
+    if found != manifest.image_bytes {
+        return Err(Refusal::Length { expected: manifest.image_bytes, found });
     }
-    Ok(())
+    part(image, "the loader", &manifest.loader)?;
+    let kernel = part(image, "the kernel", &manifest.kernel)?;
+    let config = part(image, "the configuration", &manifest.config)?;
+    let rest = manifest::medium_digest(image).ok_or_else(|| too_short(found))?;
+    compare("the rest of the medium", manifest.medium, rest)?;
+    let image_sha256 = Sha256Digest::of(image);
+    Ok(Checked { manifest, manifest_text, kernel, config, image_sha256 })
 }
 
-/// Compares the configuration with its entry, and with the rules of a configuration.
+/// Reads the configuration, and holds it to the rules that a site file is held to.
 ///
 /// # Errors
-/// What [`file`] finds, or [`Refusal::Config`].
-pub fn config(contents: &[u8], entry: &Entry) -> Result<(), Refusal> {
-    file(CONFIG_PATH, contents, entry)?;
-    Config::decode(contents).map(|_| ()).map_err(|error| Refusal::Config { path: CONFIG_PATH, error })
+/// [`Refusal::Config`].
+pub fn config(contents: &[u8]) -> Result<Config, Refusal> {
+    Config::decode(contents).map_err(Refusal::Config)
+}
+
+/// Reads the manifest, and believes nothing in it before the signature is the owner's.
+fn signed_manifest<'a>(image: &'a [u8], owner: &[u8; 32]) -> Result<(Manifest, &'a [u8]), Refusal> {
+    let bytes = image.get(MANIFEST_RANGE).ok_or_else(|| too_short(image.len() as u64))?;
+    let parsed = Manifest::parse(bytes).map_err(Refusal::Manifest)?;
+    PublicKey::new(*owner)
+        .verify(parsed.signed, &Signature::new(parsed.signature))
+        .map_err(|_| Refusal::Signature { owner: *owner })?;
+    Ok((parsed.manifest, parsed.text))
+}
+
+fn part<'a>(image: &'a [u8], name: &'static str, part: &Part) -> Result<&'a [u8], Refusal> {
+    let contents = image.get(part.range()).ok_or_else(|| too_short(image.len() as u64))?;
+    compare(name, part.sha256, Sha256Digest::of(contents))?;
+    Ok(contents)
+}
+
+fn compare(part: &'static str, expected: Sha256Digest, found: Sha256Digest) -> Result<(), Refusal> {
+    if expected == found { Ok(()) } else { Err(Refusal::Digest { part, expected, found }) }
+}
+
+fn too_short(found: u64) -> Refusal {
+    Refusal::Length { expected: HEAD_BYTES as u64, found }
 }
 
 #[cfg(test)]
-mod tests {
-    use noreturn_image_format::layout::KERNEL_PATH;
-    use noreturn_image_format::{ConfigError, ManifestError};
-
-    use super::*;
-
-    #[test]
-    fn a_file_as_in_the_manifest_passes() {
-        assert_eq!(file(KERNEL_PATH, b"kernel", &Entry::of(b"kernel")), Ok(()));
-    }
-
-    #[test]
-    fn every_flipped_bit_is_refused_with_both_digests() {
-        let contents = *b"some kernel";
-        let entry = Entry::of(&contents);
-        for bit in 0..contents.len() * 8 {
-            let mut damaged = contents;
-            damaged[bit / 8] ^= 1 << (bit % 8);
-            let found = Sha256Digest::of(&damaged);
-            let expected = Refusal::Digest { path: KERNEL_PATH, expected: entry.sha256, found };
-            assert_eq!(file(KERNEL_PATH, &damaged, &entry), Err(expected));
-        }
-    }
-
-    #[test]
-    fn another_length_is_named_as_such() {
-        let refusal = file(KERNEL_PATH, b"kernel!", &Entry::of(b"kernel"));
-        assert_eq!(refusal, Err(Refusal::Length { path: KERNEL_PATH, expected: 6, found: 7 }));
-    }
-
-    #[test]
-    fn a_config_that_matches_but_cannot_be_decoded_is_refused() {
-        let contents = b"not a configuration";
-        let expected = Refusal::Config { path: CONFIG_PATH, error: ConfigError::Magic };
-        assert_eq!(config(contents, &Entry::of(contents)), Err(expected));
-    }
-
-    #[test]
-    fn a_damaged_manifest_is_refused() {
-        let entry = Entry::of(b"x");
-        let mut text = Manifest { image_bytes: 512, kernel: entry, config: entry }.emit().into_bytes();
-        assert!(manifest(&text).is_ok());
-        text[0] = b'N';
-        assert_eq!(manifest(&text), Err(Refusal::Manifest(ManifestError::Line(1))));
-    }
-}
+mod tests;

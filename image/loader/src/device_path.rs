@@ -6,6 +6,8 @@ const HEADER_BYTES: usize = 4;
 const ACPI: (u8, u8) = (2, 1);
 const UART: (u8, u8) = (3, 14);
 const HARD_DRIVE: (u8, u8) = (4, 1);
+/// The bootable part of a CD (UEFI 2.10, section 10.3.5.2).
+const CD_ROM: (u8, u8) = (4, 2);
 const END_TYPE: u8 = 0x7f;
 /// The whole path ends here, not only one of several instances.
 const END_ENTIRE: (u8, u8) = (END_TYPE, 0xff);
@@ -18,6 +20,12 @@ const COM1: [u8; 8] = [0xd0, 0x41, 0x01, 0x05, 0, 0, 0, 0];
 struct Node<'a> {
     kind: (u8, u8),
     data: &'a [u8],
+}
+
+impl Node<'_> {
+    fn is_partition(&self) -> bool {
+        [HARD_DRIVE, CD_ROM].contains(&self.kind)
+    }
 }
 
 /// Nodes up to the end of the path, end nodes of instances included; stops at the first malformed one.
@@ -41,19 +49,19 @@ fn body(path: &[u8]) -> &[u8] {
 }
 
 /// Whether `disk` is the whole disk that holds `partition`: the same path without its last node,
-/// which must be a hard drive's partition.
+/// which must be a hard drive's partition or a CD's bootable part.
 #[must_use]
 pub fn is_disk_of_partition(disk: &[u8], partition: &[u8]) -> bool {
     body(partition).strip_prefix(body(disk)).is_some_and(|rest| {
         let mut last = nodes(rest);
-        last.next().is_some_and(|node| node.kind == HARD_DRIVE) && last.next().is_none()
+        last.next().is_some_and(|node| node.is_partition()) && last.next().is_none()
     })
 }
 
-/// Whether `path` ends in a partition of a disk.
+/// Whether `path` ends in a partition of a disk, or the bootable part of a CD.
 #[must_use]
 pub fn is_partition(path: &[u8]) -> bool {
-    nodes(path).last().is_some_and(|node| node.kind == HARD_DRIVE)
+    nodes(path).last().is_some_and(|node| node.is_partition())
 }
 
 /// Whether `consoles`, the contents of the variable `ConOut`, name the serial port COM1.
@@ -96,6 +104,13 @@ mod tests {
         assert!(!is_disk_of_partition(&path(&[PCI_ROOT, PCI]), &partition));
         assert!(!is_disk_of_partition(&path(&[PCI_ROOT, PCI, PCI]), &partition));
         assert!(!is_disk_of_partition(END, &partition));
+    }
+
+    #[test]
+    fn a_cd_is_the_parent_of_its_bootable_part() {
+        let part = path(&[PCI_ROOT, PCI, &[4, 2, 24, 0], &[0; 20]]);
+        assert!(is_partition(&part));
+        assert!(is_disk_of_partition(&path(&[PCI_ROOT, PCI]), &part));
     }
 
     #[test]

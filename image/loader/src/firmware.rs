@@ -6,12 +6,13 @@ pub mod console;
 pub mod cpu;
 pub mod disk;
 pub mod launch;
+pub mod owner;
 pub mod pages;
 pub mod restart;
+pub mod secure_boot;
 pub mod serial;
 pub mod tables;
 pub mod tpm;
-pub mod volume;
 
 use noreturn_loader::refusal::FirmwareStatus;
 use uefi::{Status, table};

@@ -10,9 +10,12 @@ pub mod calibrate;
 pub mod check;
 pub mod device_path;
 pub mod fdt;
-pub mod measure;
+pub mod floor;
+pub mod medium;
 pub mod memory;
 pub mod paging;
 pub mod refusal;
+pub mod sealed;
+pub mod tpm;
 
 pub use refusal::Refusal;

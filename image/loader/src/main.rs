@@ -12,13 +12,13 @@ mod firmware;
 
 use core::convert::Infallible;
 
+use noreturn_image_format::config::Key;
 use noreturn_image_format::handover::{TRACE_ADDRESS, TRACE_PAGE_BYTES};
-use noreturn_image_format::layout::{
-    CONFIG_BYTES_MAX, CONFIG_PATH, KERNEL_BYTES_MAX, KERNEL_PATH, MANIFEST_BYTES_MAX, MANIFEST_PATH,
-};
 use noreturn_image_format::measured::measurements;
-use noreturn_image_format::{Handover, Manifest};
-use noreturn_loader::{Refusal, check};
+use noreturn_image_format::{Config, Handover};
+use noreturn_loader::Refusal;
+use noreturn_loader::check::{self, Checked, HEAD_BYTES};
+use noreturn_loader::floor;
 use uefi::{Status, entry};
 
 use firmware::console::Console;
@@ -26,17 +26,7 @@ use firmware::cpu::Stopwatch;
 use firmware::disk::Disk;
 use firmware::launch::{self, Prepared};
 use firmware::pages::{self, address_of};
-use firmware::restart;
-use firmware::tpm;
-use firmware::volume::Volume;
-
-/// Files from the medium that passed every check; the kernel gets these bytes and no others.
-struct Checked {
-    manifest: Manifest,
-    manifest_bytes: &'static [u8],
-    kernel: &'static [u8],
-    config: &'static [u8],
-}
+use firmware::{owner, restart, secure_boot, tpm};
 
 #[entry]
 fn main() -> Status {
@@ -49,40 +39,53 @@ fn main() -> Status {
 /// The boot from start to jump.
 fn boot() -> Result<Infallible, Refusal> {
     let mut console = Console::open();
-    console.say(format_args!("start"));
+    console.say(format_args!("start, Secure Boot is {}", secure_boot::state()));
     let acpi_root = launch::find_acpi_root().ok_or(Refusal::NoAcpi)?;
     let stopwatch = Stopwatch::start(acpi_root);
 
-    let Checked { manifest, manifest_bytes, kernel, config } = read_and_check()?;
-    console.say(format_args!("measuring {} bytes of medium", manifest.image_bytes));
+    let image = read_image()?;
+    console.say(format_args!("measuring {} bytes of medium", image.len()));
+    let owner = owner::key();
+    let checked = check::medium(image, &owner)?;
+    let Checked { manifest, manifest_text, kernel, config, image_sha256 } = checked;
+    let Config { diode, release, .. } = check::config(config)?;
+    console.say(format_args!("image  {image_sha256}"));
+    console.say(format_args!("kernel {}", manifest.kernel.sha256));
+    console.say(format_args!("config {}", manifest.config.sha256));
+
+    let measured = tpm::measure(&measurements(kernel, config, manifest_text, &image_sha256))?;
+    console.say(format_args!("{measured}"));
+    let mut key_address = None;
+    if let Key::Tpm(handle) = diode.key {
+        key_address = Some(address_of(pages::place(tpm::unseal(handle)?)?));
+        console.say(format_args!("the diode's key from the TPM at {handle:#010x}"));
+    }
+    // Last: an image that is refused its key puts none out of use, so there is a way back.
+    let floor_memory = tpm::keep_floor(floor::handle(&owner, diode.id), release)?;
+    console.say(format_args!("version {}, floor {}: {floor_memory}", release.version, release.floor));
+
     let handover = Handover {
-        image_sha256: Disk::open()?.measure(manifest.image_bytes)?,
+        image_sha256,
         config_sha256: manifest.config.sha256,
         config_address: address_of(config),
         config_bytes: manifest.config.bytes,
         trace_address: pages::keep(TRACE_ADDRESS, TRACE_PAGE_BYTES),
         acpi_root,
+        floor_memory,
+        key_address,
     };
-    console.say(format_args!("image  {}", handover.image_sha256));
-    console.say(format_args!("kernel {}", manifest.kernel.sha256));
-    console.say(format_args!("config {}", handover.config_sha256));
-
-    let measured = tpm::measure(&measurements(kernel, config, manifest_bytes, &handover.image_sha256))?;
-    console.say(format_args!("{measured}"));
-
     let prepared = Prepared::new(kernel, &handover, stopwatch.tsc_khz)?;
     console.say(format_args!("{} MHz by {}", stopwatch.tsc_khz / 1000, stopwatch.measured_by));
     console.say(format_args!("starting the kernel after {} ms", stopwatch.elapsed_ms()));
     prepared.start()
 }
 
-fn read_and_check() -> Result<Checked, Refusal> {
-    let mut volume = Volume::open()?;
-    let manifest_bytes = volume.read(MANIFEST_PATH, MANIFEST_BYTES_MAX)?;
-    let manifest = check::manifest(manifest_bytes)?;
-    let kernel = volume.read(KERNEL_PATH, KERNEL_BYTES_MAX)?;
-    check::file(KERNEL_PATH, kernel, &manifest.kernel)?;
-    let config = volume.read(CONFIG_PATH, CONFIG_BYTES_MAX)?;
-    check::config(config, &manifest.config)?;
-    Ok(Checked { manifest, manifest_bytes, kernel, config })
+/// The whole image in memory; how long it is stands in its first bytes, which are read again with everything else.
+fn read_image() -> Result<&'static [u8], Refusal> {
+    let mut disk = Disk::open()?;
+    let head = disk.read(HEAD_BYTES)?;
+    let head = head.first_chunk().ok_or(Refusal::OutOfMemory { bytes: HEAD_BYTES })?;
+    let image_bytes = check::image_bytes(head)? as usize;
+    let image = disk.read(image_bytes)?;
+    image.get(..image_bytes).ok_or(Refusal::OutOfMemory { bytes: image_bytes })
 }

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::fmt;
 
-use noreturn_image_format::layout::{BLOCK_BYTES, MANIFEST_PATH};
+use noreturn_image_format::layout::{ALIGNMENT, BLOCK_BYTES};
 use noreturn_image_format::{ConfigError, ManifestError, Sha256Digest};
 
 use crate::memory::RAM_BYTES_MIN;
@@ -18,7 +18,7 @@ pub struct FirmwareStatus(
 /// Why the loader does not start the kernel.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Refusal {
-    /// The loader's own device is not a partition of a disk.
+    /// The loader's own device is neither a partition of a disk nor the bootable part of a CD.
     NotFromPartition,
     /// The firmware shows no disk that holds the loader's partition.
     NoDisk,
@@ -41,57 +41,50 @@ pub enum Refusal {
         /// What the firmware says.
         status: FirmwareStatus,
     },
-    /// The volume that the loader came from cannot be opened.
-    Volume(FirmwareStatus),
-    /// A file cannot be opened or read.
-    File {
-        /// Its path.
-        path: &'static str,
-        /// What the firmware says.
-        status: FirmwareStatus,
-    },
-    /// A file is longer than the loader accepts.
-    FileTooLong {
-        /// Its path.
-        path: &'static str,
-        /// The limit in bytes.
-        bytes_max: u64,
-        /// Its length in bytes.
-        found: u64,
-    },
+    /// The loader holds no owner's key.
+    NoOwner,
     /// The manifest is damaged.
     Manifest(ManifestError),
-    /// A file has another length than the manifest says.
+    /// The manifest is not signed by the owner.
+    Signature {
+        /// The owner's public key.
+        owner: [u8; 32],
+    },
+    /// What was read has another length than the manifest says, or ends before the manifest does.
     Length {
-        /// Its path.
-        path: &'static str,
-        /// What the manifest says, in bytes.
+        /// The least, or the one right, length in bytes.
         expected: u64,
         /// What was read, in bytes.
         found: u64,
     },
-    /// A file has other contents than the manifest says.
+    /// Something has other contents than the manifest says.
     Digest {
-        /// Its path.
-        path: &'static str,
+        /// Which part.
+        part: &'static str,
         /// What the manifest says.
         expected: Sha256Digest,
         /// What was read.
         found: Sha256Digest,
     },
     /// The configuration is the one in the manifest, but not one that the kernel can use.
-    Config {
-        /// Its path.
-        path: &'static str,
-        /// What is wrong with it.
-        error: ConfigError,
-    },
+    Config(ConfigError),
     /// The kernel is the one in the manifest, but not one that can be started.
-    Kernel {
-        /// Its path.
-        path: &'static str,
-        /// What is wrong with it.
-        error: String,
+    Kernel(String),
+    /// The TPM does not give out the diode's key.
+    Key {
+        /// Where it should keep it.
+        handle: u32,
+        /// Its response code, if there is a TPM at all.
+        code: Option<u32>,
+    },
+    /// The image is one that an image which ran here has put out of use.
+    Downgrade {
+        /// Version of the image.
+        version: u32,
+        /// The lowest version that may be started here.
+        floor: u32,
+        /// Where the TPM remembers that.
+        handle: u32,
     },
     /// The firmware has no memory left.
     OutOfMemory {
@@ -121,6 +114,8 @@ enum Remedy {
     Start,
     Machine,
     Tpm,
+    Newer,
+    Seal,
 }
 
 impl Refusal {
@@ -134,16 +129,17 @@ impl Refusal {
             | Self::NoAcpi
             | Self::TreeTooLong => Remedy::Machine,
             Self::Tpm(_) | Self::TpmWithoutSha256 => Remedy::Tpm,
+            Self::Downgrade { .. } => Remedy::Newer,
+            Self::Key { .. } => Remedy::Seal,
             Self::DiskTooShort { .. }
             | Self::DiskRead { .. }
-            | Self::Volume(_)
-            | Self::File { .. }
-            | Self::FileTooLong { .. }
+            | Self::NoOwner
             | Self::Manifest(_)
+            | Self::Signature { .. }
             | Self::Length { .. }
             | Self::Digest { .. }
-            | Self::Config { .. }
-            | Self::Kernel { .. } => Remedy::Medium,
+            | Self::Config(_)
+            | Self::Kernel(_) => Remedy::Medium,
         }
     }
 }
@@ -159,32 +155,46 @@ impl fmt::Display for Refusal {
 impl Refusal {
     fn write_fact(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotFromPartition => f.write_str("the loader was not started from a partition of a disk"),
+            Self::NotFromPartition => f.write_str("the loader was not started from a disk or CD"),
             Self::NoDisk => f.write_str("the firmware shows no disk around the loader's partition"),
             Self::BlockSize { found } => {
-                write!(f, "the disk has blocks of {found} bytes; the image needs {BLOCK_BYTES}")
+                write!(
+                    f,
+                    "the disk has blocks of {found} bytes; the image needs {BLOCK_BYTES} or {ALIGNMENT}"
+                )
             }
             Self::DiskTooShort { expected, found } => {
                 write_difference(f, "the disk", "is shorter than the image", expected, found, " bytes")
             }
             Self::DiskRead { block, status } => write!(f, "the disk: block {block} cannot be read: {status}"),
-            Self::Volume(status) => write!(f, "the loader's own volume cannot be opened: {status}"),
-            Self::File { path, status } => write!(f, "{path}: cannot be read: {status}"),
-            Self::FileTooLong { path, bytes_max, found } => {
-                write!(f, "{path}: is too long\n  at most  {bytes_max} bytes\n  found    {found} bytes")
+            Self::NoOwner => f.write_str("the loader: holds no owner's key; no image is trusted"),
+            Self::Manifest(error) => write!(f, "the manifest: is damaged\n  {error}"),
+            Self::Signature { owner } => write!(
+                f,
+                "the manifest: was changed, or not signed by the owner of this loader\n  owner    {}",
+                Sha256Digest(*owner)
+            ),
+            Self::Length { expected, found } => {
+                write_difference(f, "the medium", "has the wrong length", expected, found, " bytes")
             }
-            Self::Manifest(ManifestError::Digest { expected, found }) => {
-                write_difference(f, MANIFEST_PATH, "has the wrong SHA-256 of itself", expected, found, "")
+            Self::Digest { part, expected, found } => {
+                write_difference(f, part, "has the wrong SHA-256", expected, found, "")
             }
-            Self::Manifest(error) => write!(f, "{MANIFEST_PATH}: is damaged\n  {error}"),
-            Self::Length { path, expected, found } => {
-                write_difference(f, path, "has the wrong length", expected, found, " bytes")
+            Self::Config(error) => write!(f, "the configuration: cannot be used\n  {error}"),
+            Self::Kernel(error) => write!(f, "the kernel: cannot be started\n  {error}"),
+            Self::Key { handle, code: None } => {
+                write!(f, "the diode's key: lies in a TPM at {handle:#010x}, and there is no TPM 2.0")
             }
-            Self::Digest { path, expected, found } => {
-                write_difference(f, path, "has the wrong SHA-256", expected, found, "")
+            Self::Key { handle, code: Some(code) } => {
+                write!(
+                    f,
+                    "the diode's key: the TPM does not give it out\n  handle   {handle:#010x}\n  code     {code:#x}"
+                )
             }
-            Self::Config { path, error } => write!(f, "{path}: cannot be used\n  {error}"),
-            Self::Kernel { path, error } => write!(f, "{path}: cannot be started\n  {error}"),
+            Self::Downgrade { version, floor, handle } => write!(
+                f,
+                "the image: is older than this machine still starts\n  version  {version}\n  at least {floor}, by the TPM at {handle:#010x}"
+            ),
             Self::OutOfMemory { bytes } => write!(f, "the firmware has no {bytes} bytes of memory left"),
             Self::TooLittleRam { found } => write!(
                 f,
@@ -218,6 +228,12 @@ impl fmt::Display for Remedy {
             }
             Self::Start => "start the machine from the medium itself,\n  not over a network or from a boot manager",
             Self::Machine => "change the firmware's set-up, or use another machine;\n  see the hardware requirements",
+            Self::Seal => {
+                "seal the key on this machine for this very image, or put back\n  the image that it was sealed for"
+            }
+            Self::Newer => {
+                "write the newest image to the medium; to go back,\n  build the older one again with a version that is high enough"
+            }
             Self::Tpm => {
                 "switch the TPM's SHA-256 bank on in the firmware's set-up,\n  or the whole TPM off: then nothing is attested"
             }
@@ -258,11 +274,11 @@ mod tests {
     #[test]
     fn a_wrong_digest_says_where_what_and_what_to_do() {
         let refusal = Refusal::Digest {
-            path: "NORETURN/KERNEL.ELF",
+            part: "the kernel",
             expected: Sha256Digest([0x11; 32]),
             found: Sha256Digest([0xab; 32]),
         };
-        let expected = "NORETURN/KERNEL.ELF: has the wrong SHA-256\n  \
+        let expected = "the kernel: has the wrong SHA-256\n  \
             expected 1111111111111111111111111111111111111111111111111111111111111111\n  \
             found    abababababababababababababababababababababababababababababababab\n  \
             what to do: write the medium again from a verified image\n  \
@@ -279,16 +295,18 @@ mod tests {
             Refusal::BlockSize { found: u32::MAX },
             Refusal::DiskTooShort { expected: u64::MAX, found: u64::MAX },
             Refusal::DiskRead { block: IMAGE_BYTES_MAX / 512, status: FirmwareStatus(7) },
-            Refusal::Volume(FirmwareStatus(10)),
-            Refusal::File { path: MANIFEST_PATH, status: FirmwareStatus(14) },
-            Refusal::FileTooLong { path: MANIFEST_PATH, bytes_max: u64::MAX, found: u64::MAX },
+            Refusal::NoOwner,
             Refusal::Manifest(ManifestError::Line(2)),
             Refusal::Manifest(ManifestError::Line(3)),
-            Refusal::Manifest(ManifestError::Digest { expected: digest, found: digest }),
-            Refusal::Length { path: MANIFEST_PATH, expected: u64::MAX, found: u64::MAX },
-            Refusal::Digest { path: MANIFEST_PATH, expected: digest, found: digest },
-            Refusal::Config { path: MANIFEST_PATH, error: ConfigError::Magic },
-            Refusal::Kernel { path: MANIFEST_PATH, error: "invalid ELF".into() },
+            Refusal::Manifest(ManifestError::Trailing),
+            Refusal::Signature { owner: [0xff; 32] },
+            Refusal::Length { expected: u64::MAX, found: u64::MAX },
+            Refusal::Digest { part: "the rest of the medium", expected: digest, found: digest },
+            Refusal::Config(ConfigError::Magic),
+            Refusal::Kernel("invalid ELF".into()),
+            Refusal::Key { handle: u32::MAX, code: None },
+            Refusal::Key { handle: u32::MAX, code: Some(u32::MAX) },
+            Refusal::Downgrade { version: u32::MAX - 1, floor: u32::MAX, handle: u32::MAX },
             Refusal::OutOfMemory { bytes: usize::MAX },
             Refusal::TooLittleRam { found: u64::MAX },
             Refusal::FiveLevelPaging,

@@ -47,6 +47,7 @@ impl Status {
             last_stop: facts.last_stop,
             watchdog: facts.watchdog,
             dma_fence: facts.dma_fence,
+            release: facts.release,
         };
         let ports = config.status;
         Self {

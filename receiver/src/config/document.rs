@@ -50,6 +50,8 @@ struct DiodeTable {
     key: Vec<keys::KeyTable>,
     expected_image_sha256: Option<Spanned<String>>,
     on_mismatch: Option<Spanned<OnMismatch>>,
+    #[serde(default)]
+    image_version_min: u32,
     attestation: Option<attestation::AttestationTable>,
 }
 
@@ -185,6 +187,7 @@ impl DiodeTable {
             name: name.as_str().into(),
             keys,
             expected_image: self.expected_image()?,
+            image_version_min: self.image_version_min,
             attestation: self.attestation.as_ref().map(attestation::AttestationTable::check).transpose()?,
             on_mismatch: self.on_mismatch.map_or(OnMismatch::Alarm, Spanned::into_inner),
         })

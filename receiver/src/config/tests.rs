@@ -147,6 +147,7 @@ fn every_key_is_read() {
     let config = folder
         .parse(&format!(
             "state_directory = \"state\"\n{DIODE}expected_image_sha256 = \"{digest}\"\non_mismatch = \"refuse\"\n\
+             image_version_min = 9\n\
              [json_lines]\npath = \"records.jsonl\"\nbeacons = true\n\
              [mqtt]\nbroker = \"[::1]:1884\"\ntopic_prefix = \"a/b\"\nclient_id = \"c\"\nusername = \"u\"\n\
              password_file = \"password\"\nqos = 0\nqueue_max = 5\n\
@@ -158,6 +159,7 @@ fn every_key_is_read() {
     assert_eq!(config.state_directory, Some(folder.0.path().join("state")));
     assert_eq!(config.diodes[0].expected_image, Some([0xab; 32]));
     assert_eq!(config.diodes[0].on_mismatch, OnMismatch::Refuse);
+    assert_eq!(config.diodes[0].image_version_min, 9);
     let json_lines = config.json_lines.unwrap();
     assert_eq!(json_lines.path, Some(folder.0.path().join("records.jsonl")));
     assert!(json_lines.beacons);

@@ -1,7 +1,7 @@
 //! The engine without protocol, sockets or clock: events in, items out.
 
 use noreturn_link::ReceiverConfig;
-use noreturn_wire::{CardModel, OutsideCard, Quality, TimeQuality, Value};
+use noreturn_wire::{CardModel, OutsideCard, Quality, Release, TimeQuality, Value};
 
 use super::*;
 use crate::item::Source;
@@ -23,6 +23,7 @@ impl Bench {
             keys: Vec::new(),
             expected_image: expected,
             on_mismatch,
+            image_version_min: 0,
             attestation: None,
         };
         let limits = Limits {
@@ -66,8 +67,9 @@ impl Bench {
         self.take(EventKind::Gap { source: SourceId(source), first, last })
     }
 
+    /// What it leads to but for the version, which has a test of its own.
     fn beacon(&mut self, image_sha256: [u8; 32]) -> Vec<String> {
-        self.take(EventKind::Beacon(Box::new(Beacon {
+        let mut items = self.take(EventKind::Beacon(Box::new(Beacon {
             image_sha256,
             config_sha256: [0; 32],
             uptime_us: 1,
@@ -79,7 +81,23 @@ impl Bench {
                 firmware_frames_received: None,
             },
             ..Beacon::default()
-        })))
+        })));
+        items.retain(|item| item != "version 0");
+        items
+    }
+
+    fn version(&mut self, boot: u8, version: u32) -> Vec<String> {
+        let release = Release { version, ..Release::default() };
+        let beacon = EventKind::Beacon(Box::new(Beacon { release, ..Beacon::default() }));
+        let mut out = Vec::new();
+        for kind in [EventKind::Started, beacon] {
+            self.engine.handle_event(
+                Event { diode: DIODE, boot: BootId([boot; 16]), kind },
+                self.now_us,
+                &mut out,
+            );
+        }
+        out.iter().map(short).filter(|item| item.contains("version")).collect()
     }
 
     fn timeout(&mut self) -> Vec<String> {
@@ -105,6 +123,8 @@ fn short(item: &Item) -> String {
         Item::Record { source, record, .. } => format!("{} {}", tag(source), record.sequence),
         Item::Gap { source, first, last, .. } => format!("{} gap {first}-{last}", tag(source)),
         Item::Attestation(_, finding) => format!("attestation {}", finding.check.word()),
+        Item::Version(_, version) => format!("version {}", version.release.version),
+        Item::VersionAlarm(_, version) => format!("alarm version at least {}", version.at_least),
         Item::AttestationAlarm(..) => "alarm attestation".to_owned(),
         Item::File(_) | Item::Stream(_) => unreachable!("the writer tells these"),
     }
@@ -256,4 +276,17 @@ fn a_box_that_is_not_attested_raises_one_alarm_and_its_records_pass() {
     assert_eq!(bench.engine.diodes()[0].attestation.check.word(), "mismatch");
     bench.announce(0, "level");
     assert!(!bench.record(0, 0).is_empty());
+}
+
+#[test]
+fn an_older_image_than_before_raises_one_alarm_a_boot() {
+    let mut bench = Bench::new(None, OnMismatch::Alarm, 100);
+    assert_eq!(bench.version(2, 7), ["version 7"]);
+    assert_eq!(bench.version(2, 7), NOTHING, "the same beacon again");
+    assert_eq!(bench.version(3, 7), ["version 7"]);
+    assert_eq!(bench.version(4, 6), ["version 6", "alarm version at least 7"]);
+    assert_eq!(bench.version(5, 8), ["version 8"]);
+    assert_eq!(bench.version(6, 0), ["version 0", "alarm version at least 8"], "one that does not count");
+    assert_eq!(bench.version(6, 8), ["version 8"], "a box that changes its mind within a boot");
+    assert_eq!(bench.engine.counters().alarms, 2);
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use noreturn_wire::attestation::QUOTED_PCRS;
 use serde::Serialize;
 
-use super::{hex, to_vec};
+use super::{finding_payload, hex};
 use crate::attestation::{Fault, Finding};
 use crate::item::Origin;
 
@@ -41,15 +41,6 @@ impl From<&Finding> for FindingJson {
 /// The MQTT payload of a change of the attestation.
 #[must_use]
 pub fn attestation_payload(origin: &Origin, finding: &Finding) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Payload<'a> {
-        active: bool,
-        alarm: Option<&'static str>,
-        boot: &'a str,
-        #[serde(flatten)]
-        finding: FindingJson,
-    }
-    let active = finding.check.fault().is_some();
-    let alarm = active.then_some(ALARM);
-    to_vec(&Payload { active, alarm, boot: &origin.boot_text, finding: finding.into() })
+    let alarm = finding.check.fault().map(|_| ALARM);
+    finding_payload(origin, alarm, &FindingJson::from(finding))
 }

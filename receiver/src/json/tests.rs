@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use noreturn_wire::{BootId, Fault, SourceId, TimeQuality, TimeSource};
+use noreturn_wire::{BootId, Fault, FloorMemory, Release, SourceId, TimeQuality, TimeSource};
 
 use super::*;
+use crate::item::Version;
 
 fn origin() -> Arc<Origin> {
     Arc::new(Origin::new("east".into(), BootId([0x0f; 16])))
@@ -86,6 +87,21 @@ fn verdicts_name_both_images() {
     assert_eq!(payload["active"], true);
     let over = Verdict { check: ImageCheck::Match, refused: false, ..verdict };
     let payload: serde_json::Value = serde_json::from_slice(&alarm_payload(&origin(), &over)).unwrap();
+    assert_eq!((&payload["active"], &payload["alarm"]), (&false.into(), &serde_json::Value::Null));
+}
+
+#[test]
+fn versions_say_what_they_are_compared_with() {
+    let release = Release { version: 6, floor: 5, memory: FloorMemory::Failed(0x922) };
+    let version = Version { release, at_least: 7 };
+    let alarm: serde_json::Value =
+        serde_json::from_str(&line(&Item::VersionAlarm(origin(), version))).unwrap();
+    assert_eq!((&alarm["kind"], &alarm["alarm"]), (&"alarm".into(), &"image-downgrade".into()));
+    assert_eq!((&alarm["image_version"], &alarm["image_version_at_least"]), (&6.into(), &7.into()));
+    let payload: serde_json::Value = serde_json::from_slice(&version_payload(&origin(), &version)).unwrap();
+    assert_eq!((&payload["active"], &payload["floor_memory"]), (&true.into(), &"failed".into()));
+    let right = Version { at_least: 6, ..version };
+    let payload: serde_json::Value = serde_json::from_slice(&version_payload(&origin(), &right)).unwrap();
     assert_eq!((&payload["active"], &payload["alarm"]), (&false.into(), &serde_json::Value::Null));
 }
 

@@ -72,7 +72,8 @@ impl Frame<'_> {
         let mut lines = vec![Line::new(&format!("diode-receiver on {}", self.status.listen), BOLD)];
         for diode in &self.status.diodes {
             lines.push(Line::new(&diode_text(diode), ""));
-            lines.push(Line::new(&image_text(diode), check_colour(diode.image_check)));
+            let colour = if diode.image_downgrade { RED } else { check_colour(diode.image_check) };
+            lines.push(Line::new(&image_text(diode), colour));
             lines.push(Line::new(&attestation_text(diode), check_colour(diode.attestation_check)));
         }
         lines.push(Line::new(&traffic_text(self.status), ""));
@@ -140,7 +141,14 @@ fn time_text(diode: &DiodeStatus) -> String {
 fn image_text(diode: &DiodeStatus) -> String {
     let refused = if diode.image_refused { ", records REFUSED" } else { "" };
     let digest = diode.image_sha256.as_deref().unwrap_or("-");
-    format!("  image {}{refused}: {digest}", diode.image_check.to_uppercase())
+    let version = match (diode.image_version, diode.image_downgrade) {
+        (None | Some(0), false) => String::new(),
+        (version, is_downgrade) => {
+            let word = if is_downgrade { ", a DOWNGRADE" } else { "" };
+            format!(", version {}{word}", version.unwrap_or_default())
+        }
+    };
+    format!("  image {}{refused}{version}: {digest}", diode.image_check.to_uppercase())
 }
 
 fn attestation_text(diode: &DiodeStatus) -> String {
@@ -203,6 +211,9 @@ mod tests {
             attestation_fault: None,
             attestation_key_sha256: None,
             image_sha256: Some("cd".repeat(32)),
+            image_version: Some(7),
+            image_downgrade: false,
+            floor_memory: None,
             config_sha256: None,
             uptime_us: Some(3_000_000),
             time_source: Some("sntp"),
@@ -258,11 +269,13 @@ mod tests {
     fn the_image_check_has_its_colour_and_names_cannot_control_the_terminal() {
         let now = Instant::now();
         for (check, text) in [
-            ("match", "\x1b[32m  image MATCH: cdcd"),
-            ("mismatch", "\x1b[1;31m  image MISMATCH: cdcd"),
-            ("unchecked", "\x1b[33m  image UNCHECKED: cdcd"),
+            ("match", "\x1b[32m  image MATCH, version 7: cdcd"),
+            ("mismatch", "\x1b[1;31m  image MISMATCH, version 7: cdcd"),
+            ("unchecked", "\x1b[33m  image UNCHECKED, version 7: cdcd"),
+            ("downgrade", "\x1b[1;31m  image MATCH, version 7, a DOWNGRADE: cdcd"),
         ] {
-            let status = status(check);
+            let mut status = status(if check == "downgrade" { "match" } else { check });
+            status.diodes[0].image_downgrade = check == "downgrade";
             let frame = Frame { status: &status, table: &table(1, now), log: &[], now };
             let picture = frame.render(Size::default());
             assert!(picture.contains(text), "{picture}");

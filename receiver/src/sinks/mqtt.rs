@@ -139,7 +139,12 @@ impl Mqtt {
                 let topic = format!("{}/{}/$attestation", self.config.topic_prefix, origin.diode);
                 self.outbox.set_retained(topic, attestation_payload(origin, finding));
             }
+            Item::Version(origin, version) => {
+                let topic = format!("{}/{}/$version", self.config.topic_prefix, origin.diode);
+                self.outbox.set_retained(topic, json::version_payload(origin, version));
+            }
             Item::AttestationAlarm(..)
+            | Item::VersionAlarm(..)
             | Item::Alarm(..)
             | Item::Boot(_)
             | Item::File(_)

@@ -15,8 +15,9 @@ use noreturn_link::{DiodeKey, Sender, SenderConfig};
 use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::FRAME_BYTES_MAX;
 use noreturn_wire::{
-    Announce, Beacon, BootId, CardModel, Class, ClockState, DiodeId, DmaFence, Fault, Heads, LastStop,
-    Message, OutsideCard, Quality, Record, SourceId, TimeQuality, TimeSource, Value, Watchdog,
+    Announce, Beacon, BootId, CardModel, Class, ClockState, DiodeId, DmaFence, Fault, FloorMemory, Heads,
+    LastStop, Message, OutsideCard, Quality, Record, Release, SourceId, TimeQuality, TimeSource, Value,
+    Watchdog,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value as Json;
@@ -279,6 +280,7 @@ impl Diode {
         self.sender.set_beacon(&Beacon {
             image_sha256,
             config_sha256: [0xcd; 32],
+            release: Release { version: 7, floor: 6, memory: FloorMemory::Kept(6) },
             uptime_us: self.now_us,
             clock_us: 1_795_395_723_000_000,
             outside: OutsideCard {

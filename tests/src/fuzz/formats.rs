@@ -1,6 +1,8 @@
 //! What lies on the medium, and what the loader hands the kernel.
 
-use noreturn_image_format::{Config, Handover, Manifest, Sha256Digest};
+use noreturn_image_format::manifest::Parsed;
+use noreturn_image_format::{Config, Handover, Manifest};
+use noreturn_loader::check::HEAD_BYTES;
 
 /// Runs the input as a compiled configuration.
 pub(super) fn config(data: &[u8]) {
@@ -16,21 +18,26 @@ pub(super) fn check_config(config: &Config) {
     assert_eq!(Config::decode(&encoded).as_ref(), Ok(config), "written as something else");
 }
 
-/// Runs the input as a manifest, and again with its digest put right.
+/// Runs the input as a manifest.
 pub(super) fn manifest(data: &[u8]) {
-    check_manifest(data);
-    if let Some(end) = data.windows(10).position(|window| window == b"\nmanifest ") {
-        let body = &data[..=end];
-        let digest = Sha256Digest::of(body);
-        check_manifest(&[body, format!("manifest {digest}\n").as_bytes()].concat());
+    match Manifest::parse(data) {
+        Ok(Parsed { manifest, text, signed, signature }) => {
+            assert_eq!(manifest.emit(&signature).as_bytes(), text, "it can be written in two ways");
+            assert_eq!(manifest.emit_unsigned().as_bytes(), signed, "something else is signed");
+            let (before, behind) = data.split_at(text.len());
+            assert!(before == text && behind.iter().all(|&byte| byte == 0), "something hides behind it");
+            check_parts(&manifest);
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
     }
 }
 
-fn check_manifest(data: &[u8]) {
-    match Manifest::parse(data) {
-        Ok(manifest) => assert_eq!(manifest.emit().as_bytes(), data, "it can be written in two ways"),
-        Err(error) => assert!(!error.to_string().is_empty()),
-    }
+/// Parts lie within the image, behind one another.
+fn check_parts(manifest: &Manifest) {
+    let Manifest { loader, kernel, config, image_bytes, .. } = manifest;
+    let places = [loader, kernel, config].map(|part| part.range());
+    assert!(places.windows(2).all(|pair| pair[0].end <= pair[1].start), "{places:?}");
+    assert!(places[2].end as u64 <= *image_bytes && places[0].start >= HEAD_BYTES, "{places:?}");
 }
 
 /// Runs the input as arguments that are separated by zero bytes, as the kernel gets them.

@@ -4,40 +4,51 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use crc::{CRC_32_ISO_HDLC, Crc};
-use noreturn_image::{Image, Parts};
-use noreturn_image_format::Sha256Digest;
-use noreturn_image_format::layout::{BLOCK_BYTES, PARTITION_FIRST_BLOCK};
+use noreturn_image::{Image, Owner, Parts};
+use noreturn_image_format::layout::{BLOCK_BYTES, ESP_PLACE, ISO_PLACE, MANIFEST_PLACE};
+use noreturn_image_format::manifest::{Parsed, medium_digest};
+use noreturn_image_format::{Manifest, Sha256Digest, owner};
+use noreturn_loader::check::{self, HEAD_BYTES};
 use noreturn_verify::model::{kernel, loader};
 use noreturn_verify::pcrs::predict;
-use noreturn_verify::{Expectations, judge};
+use noreturn_verify::{Expectations, Outcome, Report, judge};
 
 use super::script::Script;
 use super::seeds;
 
 const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
-const PARTITION: usize = PARTITION_FIRST_BLOCK as usize * BLOCK_BYTES;
+const ISO: usize = ISO_PLACE as usize;
+const MANIFEST: usize = MANIFEST_PLACE as usize;
+const PARTITION: usize = ESP_PLACE as usize;
+const FATS: [usize; 2] = [PARTITION + BLOCK_BYTES, PARTITION + 2 * BLOCK_BYTES];
+const FOLDERS: usize = PARTITION + 3 * BLOCK_BYTES;
 /// Changes of one input at most.
 const CHANGES_MAX: usize = 16;
-const RULES: usize = 15;
+const RULES: usize = 22;
+/// What the loader judges, too, each in its own way; V011 is about what the firmware finds, which it does not see.
+const RULES_OF_LOADER: [&str; 3] = ["V004", "V005", "V012"];
 
 /// An image that passes, and where its parts are.
 struct Medium {
     bytes: Vec<u8>,
     sha256: Sha256Digest,
-    fats: [usize; 2],
-    clusters: usize,
-    kernel: usize,
-    loader: usize,
+    manifest: Manifest,
+    owner: Owner,
 }
 
 static MEDIUM: LazyLock<Medium> = LazyLock::new(Medium::build);
 
-/// Runs the input as a list of changes, each a place and bytes; the partition table's checksums are put right
-/// if the first byte says so.
+/// The image that passes.
+pub(super) fn sound_image() -> &'static [u8] {
+    &MEDIUM.bytes
+}
+
+/// Runs the input as a list of changes, each a place and bytes. If the first byte says so, the partition table's checksums are
+/// put right, and the owner signs what came out.
 pub(super) fn medium(data: &[u8]) {
     let medium = &*MEDIUM;
     let mut script = Script(data);
-    let repair = script.below(2) == 0;
+    let repair = script.below(4);
     let mut bytes = medium.bytes.clone();
     for _ in 0..CHANGES_MAX {
         if script.is_empty() {
@@ -45,15 +56,18 @@ pub(super) fn medium(data: &[u8]) {
         }
         medium.change(&mut bytes, &mut script);
     }
-    if repair {
+    if repair % 2 == 0 {
         repair_partition_table(&mut bytes);
+    }
+    if repair >= 2 {
+        medium.sign(&mut bytes);
     }
     // Whatever cannot be predicted is told; what can is of this image.
     assert!(
         predict(&bytes).is_ok_and(|pcrs| pcrs.image_sha256 == Sha256Digest::of(&bytes))
             || bytes != medium.bytes
     );
-    let expectations = Expectations { image_sha256: Some(medium.sha256), config: None };
+    let expectations = Expectations { image_sha256: Some(medium.sha256), ..Expectations::default() };
     let report = judge(&bytes, &expectations);
     assert_eq!(report.findings.len(), RULES, "a rule was left out");
     assert_eq!(
@@ -61,52 +75,79 @@ pub(super) fn medium(data: &[u8]) {
         bytes == medium.bytes,
         "another image passes, or the image does not:\n{report}"
     );
+    medium.compare_with_loader(&bytes, &report, repair >= 2);
 }
 
 impl Medium {
     fn build() -> Self {
-        let config = seeds::config();
-        let kernel = kernel();
-        let loader = loader();
-        let parts = Parts { loader: &loader, kernel: &kernel, config: &config };
-        let image = Image::build(&parts).expect("the parts are right");
-        let bytes = image.bytes;
-        let sector = &bytes[PARTITION..];
-        let reserved = usize::from(u16::from_le_bytes([sector[14], sector[15]]));
-        let fat_blocks = u32::from_le_bytes([sector[36], sector[37], sector[38], sector[39]]) as usize;
-        let fat = |number: usize| PARTITION + (reserved + number * fat_blocks) * BLOCK_BYTES;
-        let find = |start: &[u8]| {
-            let block = bytes.chunks_exact(BLOCK_BYTES).position(|block| block.starts_with(start));
-            block.expect("the file is in the image") * BLOCK_BYTES
+        let (config, kernel, loader, owner) =
+            (seeds::config(), kernel(), loader(), Owner::from_seed([9; 32]));
+        let parts = Parts { loader: &loader, kernel: &kernel, config: &config, owner: &owner };
+        let Image { bytes, sha256, manifest } = Image::build(&parts).expect("the parts are right");
+        Self { bytes, sha256, manifest, owner }
+    }
+
+    /// The loader accepts nothing that the owner did not sign, and nothing that the rules about the same things refuse.
+    fn compare_with_loader(&self, bytes: &[u8], report: &Report, is_signed: bool) {
+        let length = bytes.first_chunk::<HEAD_BYTES>().map(check::image_bytes);
+        let Ok(checked) = check::medium(bytes, &self.owner.public()) else {
+            assert!(bytes != self.bytes, "the loader refuses the image");
+            return;
         };
-        let (kernel, loader) = (find(b"\x7fELF"), find(b"MZ"));
-        Self { sha256: image.sha256, fats: [fat(0), fat(1)], clusters: fat(2), kernel, loader, bytes }
+        assert!(is_signed || bytes == self.bytes, "the loader accepts what nobody signed");
+        assert_eq!(length, Some(Ok(bytes.len() as u64)), "it would not have read all of it");
+        assert_eq!(checked.image_sha256, Sha256Digest::of(bytes));
+        let fails = |id| report.findings.iter().any(|f| f.id == id && matches!(f.outcome, Outcome::Fail(_)));
+        let loader = bytes.get(checked.manifest.loader.range()).and_then(owner::read);
+        // The rules go by the loader that the firmware finds, and by the key in it.
+        let is_same_loader =
+            loader == Some(self.owner.public()) && !["V001", "V003", "V011"].into_iter().any(fails);
+        let refused = RULES_OF_LOADER.into_iter().find(|&id| fails(id));
+        assert!(refused.is_none() || !is_same_loader, "the loader accepts what a rule refuses:\n{report}");
+    }
+
+    /// Puts the manifest's digests and signature right, if it can be read at all.
+    fn sign(&self, bytes: &mut [u8]) {
+        let Some(Ok(Parsed { mut manifest, .. })) = bytes.get(MANIFEST..HEAD_BYTES).map(Manifest::parse)
+        else {
+            return;
+        };
+        for part in [&mut manifest.loader, &mut manifest.kernel, &mut manifest.config] {
+            let Some(contents) = bytes.get(part.range()) else { return };
+            part.sha256 = Sha256Digest::of(contents);
+        }
+        let Some(medium) = medium_digest(bytes) else { return };
+        manifest.medium = medium;
+        let text =
+            manifest.emit(&self.owner.sign(manifest.emit_unsigned().as_bytes()).expect("it has the secret"));
+        bytes[MANIFEST..HEAD_BYTES].fill(0);
+        overwrite(bytes, MANIFEST, text.as_bytes());
     }
 
     /// Changes some bytes at a place that the script chooses.
     fn change(&self, bytes: &mut Vec<u8>, script: &mut Script<'_>) {
         let backup = bytes.len().saturating_sub(33 * BLOCK_BYTES);
         let end = bytes.len();
-        let (fat_at, kind) = (script.below(16) * 4, script.below(13));
+        let (fat_at, kind) = (script.below(16), script.below(16));
         let place = match kind {
             0 => 440..512,
             1 => BLOCK_BYTES..BLOCK_BYTES + 96,
-            2 => 2 * BLOCK_BYTES..2 * BLOCK_BYTES + 256,
+            2 => 2 * BLOCK_BYTES..2 * BLOCK_BYTES + 384,
             3 => PARTITION..PARTITION + 96,
             4 => {
-                // In both FATs and, with the boot sector, in both copies: else the difference is all that is seen.
+                // In both FATs: else the difference is all that is seen.
                 let value = script.number().to_le_bytes();
-                return self.fats.into_iter().for_each(|fat| overwrite(bytes, fat + fat_at, &value[..4]));
+                return FATS.into_iter().for_each(|fat| overwrite(bytes, fat + fat_at, &value[..2]));
             }
-            5 => {
-                let (at, value) = (script.below(96), script.number().to_le_bytes());
-                let copies = [0, 6].map(|block| PARTITION + block * BLOCK_BYTES + at);
-                return copies.into_iter().for_each(|at| overwrite(bytes, at, &value[..2]));
-            }
-            6..9 => self.clusters..self.clusters + 12 * BLOCK_BYTES,
-            9 => self.kernel..self.kernel + 120,
-            11 => self.loader..self.loader + 512,
+            5..7 => FOLDERS..FOLDERS + 12 * BLOCK_BYTES,
+            7 => self.manifest.loader.range(),
+            8 => self.manifest.kernel.range().start..self.manifest.kernel.range().start + 120,
+            9 => self.manifest.config.range(),
             10 => backup..end,
+            11 => ISO..ISO + 256,
+            12 => ISO + 3 * 2048..ISO + 3 * 2048 + 64,
+            13 => ISO + 6 * 2048..ISO + 6 * 2048 + 256,
+            14 => MANIFEST..MANIFEST + 700,
             _ => {
                 bytes.truncate((script.number() as usize).saturating_mul(BLOCK_BYTES / 2));
                 return;

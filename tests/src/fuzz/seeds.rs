@@ -20,9 +20,11 @@ pub type Seed = (&'static str, Vec<u8>);
 #[must_use]
 pub fn of(name: &str) -> Vec<Seed> {
     match name {
+        "bill" => formats::bills(),
         "config" => formats::configs(),
         "dmar" => dmar::dmars(),
         "fec" => scripts::fec(),
+        "floor" => tpm::floors(),
         "frame" => wire::frames(),
         "handover" => formats::handovers(),
         "kernel" => scripts::kernel(),
@@ -35,6 +37,7 @@ pub fn of(name: &str) -> Vec<Seed> {
         "nmea" => time::nmea(),
         "receiver" => receiver::receiver(),
         "ring" => scripts::ring(),
+        "sealed" => tpm::keys(),
         "sender" => scripts::sender(),
         "site" => formats::sites(),
         "sntp" => time::sntp(),

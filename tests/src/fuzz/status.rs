@@ -6,8 +6,8 @@ use noreturn_status::http::Http;
 use noreturn_status::modbus::Modbus;
 use noreturn_status::{Connection, Facts, Look, Panel, Server};
 use noreturn_wire::{
-    BootId, Counter, Counters, DmaFence, Fault, LastStop, Quality, SourceId, TimeQuality, TimeSource, Value,
-    Watchdog,
+    BootId, Counter, Counters, DmaFence, Fault, FloorMemory, LastStop, Quality, Release, SourceId,
+    TimeQuality, TimeSource, Value, Watchdog,
 };
 
 use super::script::Script;
@@ -82,6 +82,7 @@ fn panel() -> Panel {
         last_stop: LastStop::Stalled,
         watchdog: Watchdog::Tco,
         dma_fence: DmaFence::None,
+        release: Release { version: 7, floor: 8, memory: FloorMemory::Failed(0x922) },
     };
     let mut panel = Panel::new(facts, &seeds::config());
     let now = Now {

@@ -27,7 +27,7 @@ pub(super) enum Kind {
 pub(super) struct Entry {
     pub name: String,
     pub kind: Kind,
-    pub cluster: u32,
+    pub cluster: u16,
     pub bytes: u32,
 }
 
@@ -68,7 +68,8 @@ fn parse(raw: &[u8]) -> Option<Entry> {
         Kind::Label => String::from_utf8_lossy(&name).into_owned(),
         Kind::File | Kind::Folder => join_name(&name)?,
     };
-    let cluster = u32::from(u16_at(raw, 20)?) << 16 | u32::from(u16_at(raw, 26)?);
+    // A FAT12 has no upper half of a cluster's number.
+    let cluster = u16_at(raw, 26).filter(|_| u16_at(raw, 20) == Some(0))?;
     Some(Entry { name, kind, cluster, bytes: u32_at(raw, 28)? })
 }
 
@@ -94,7 +95,6 @@ mod tests {
         let mut raw = [0; 32];
         raw[..11].copy_from_slice(name);
         raw[11] = attributes;
-        raw[20..22].copy_from_slice(&1_u16.to_le_bytes());
         raw[26..28].copy_from_slice(&2_u16.to_le_bytes());
         raw[28..].copy_from_slice(&3_u32.to_le_bytes());
         raw
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn an_entry_is_read() {
-        let expected = Entry { name: "KERNEL.ELF".to_owned(), kind: Kind::File, cluster: 0x1_0002, bytes: 3 };
+        let expected = Entry { name: "KERNEL.ELF".to_owned(), kind: Kind::File, cluster: 2, bytes: 3 };
         assert_eq!(parse(&raw(b"KERNEL  ELF", 0x21)), Some(expected));
         assert_eq!(parse(&raw(b"EFI        ", 0x10)).unwrap().kind, Kind::Folder);
         assert_eq!(parse(&raw(b"..         ", 0x10)).unwrap().kind, Kind::Parent);
@@ -122,6 +122,13 @@ mod tests {
         ] {
             assert_eq!(parse(&raw(name, attributes)), None, "{name:?} {attributes:#x}");
         }
+    }
+
+    #[test]
+    fn a_cluster_that_does_not_fit_is_refused() {
+        let mut entry = raw(b"KERNEL  ELF", 0);
+        entry[20] = 1;
+        assert_eq!(parse(&entry), None);
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! V006: the configuration.
 
 use noreturn_image_format::Config;
-use noreturn_image_format::layout::CONFIG_PATH;
 
 use super::{Rule, compare};
 use crate::medium::Medium;
 
-/// The configuration is the file that the manifest names, decodes, and there is no other way to write it.
+/// The configuration is what the manifest names, decodes, and there is no other way to write it.
 pub(super) const RULE: Rule = Rule {
     id: "V006",
     title: "the configuration is the one in the manifest, and can be used",
@@ -14,9 +13,8 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(medium: &Medium<'_>) -> Result<String, String> {
-    let manifest = medium.manifest.as_ref().map_err(|_| "the manifest cannot be read")?;
-    let contents = medium.file(CONFIG_PATH)?;
-    let detail = compare(contents, &manifest.config)?;
+    let contents = medium.config()?;
+    let detail = compare(contents, &medium.manifest()?.config)?;
     let config = Config::decode(contents).map_err(|error| error.to_string())?;
     if config.encode().as_deref() != Ok(contents) {
         return Err("it is written in an unusual way".to_owned());

@@ -1,7 +1,5 @@
 //! V007: the kernel as a program.
 
-use noreturn_image_format::layout::KERNEL_PATH;
-
 use super::Rule;
 use crate::elf;
 
@@ -9,5 +7,5 @@ use crate::elf;
 pub(super) const RULE: Rule = Rule {
     id: "V007",
     title: "the kernel is a sound program",
-    check: |medium, _| medium.file(KERNEL_PATH).and_then(elf::check).into(),
+    check: |medium, _| medium.kernel().and_then(elf::check).into(),
 };

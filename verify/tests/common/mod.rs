@@ -2,13 +2,14 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 use std::io::Write;
-use std::ops::Range;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use noreturn_image::{Image, Parts};
-use noreturn_image_format::Config;
-use noreturn_verify::model::kernel;
+use noreturn_image::{Image, Owner, Parts};
+use noreturn_image_format::{Config, Sha256Digest};
+use noreturn_verify::Bill;
+use noreturn_verify::model::{kernel, loader};
+use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 pub const SITE: &str = include_str!("../../../image/builder/tests/site.toml");
@@ -17,24 +18,25 @@ pub fn config() -> Config {
     noreturn_site::parse(SITE, "site.toml", |_| Ok([7; 32])).expect("the site file is right")
 }
 
-/// One image for all tests.
-pub fn image() -> &'static [u8] {
-    static IMAGE: LazyLock<Vec<u8>> = LazyLock::new(|| {
-        let (kernel, config) = (kernel(), config());
-        Image::build(&Parts { loader: b"MZ loader", kernel: &kernel, config: &config })
-            .expect("it fits")
-            .bytes
-    });
-    &IMAGE
+pub fn owner() -> Owner {
+    Owner::from_seed([9; 32])
 }
 
-/// Where a file's contents lie in the image; files lie in one piece.
-pub fn find(contents: &[u8]) -> Range<usize> {
-    let blocks = image().chunks_exact(512).enumerate();
-    let piece = &contents[..contents.len().min(512)];
-    let (number, _) =
-        blocks.into_iter().find(|(_, block)| block.starts_with(piece)).expect("it is in the image");
-    number * 512..number * 512 + contents.len()
+/// An image of the usual loader, configuration and owner.
+pub fn build(kernel: &[u8]) -> Image {
+    let parts = Parts { loader: &loader(), kernel, config: &config(), owner: &owner() };
+    Image::build(&parts).expect("it fits")
+}
+
+/// One image for all tests.
+pub fn built() -> &'static Image {
+    static BUILT: LazyLock<Image> = LazyLock::new(|| build(&kernel()));
+    &BUILT
+}
+
+/// Its bytes.
+pub fn image() -> &'static [u8] {
+    &built().bytes
 }
 
 pub fn save(bytes: &[u8]) -> NamedTempFile {
@@ -56,4 +58,25 @@ pub fn run_tool(package: &str, program: &str, arguments: &[&str]) {
             panic!("{program} of the Debian package {package} does not run: {error}")
         });
     assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A bill of materials of the image, as `scripts/build` has it written.
+pub fn bill_of_materials() -> Value {
+    let program = |name: &str, sha256: Sha256Digest| json!({ "type": "application", "name": name, "hashes": [{ "alg": "SHA-256", "content": sha256.to_string() }] });
+    let component = |name: &str, licence: &str| {
+        json!({ "name": name, "version": "1.2.3", "licenses": [{ "expression": licence }],
+                "properties": [{ "name": "noreturn:program", "value": "kernel" }] })
+    };
+    let programs =
+        [program("kernel", Sha256Digest::of(&kernel())), program("loader", Sha256Digest::of(&loader()))];
+    let crates = ["core", "noreturn-kernel", "noreturn-nic", "smoltcp"];
+    json!({
+        "bomFormat": "CycloneDX",
+        "metadata": { "component": { "components": programs } },
+        "components": crates.map(|name| component(name, "0BSD OR (MIT AND Apache-2.0)")),
+    })
+}
+
+pub fn bill() -> Bill {
+    Bill::parse(bill_of_materials().to_string().as_bytes()).expect("the bill is right")
 }

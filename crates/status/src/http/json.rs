@@ -18,6 +18,9 @@ pub(super) fn write(out: &mut Bounded<'_>, panel: &Panel) -> fmt::Result {
     write!(out, ",\"image_sha256\":\"{}\"", Hex(&facts.image_sha256))?;
     write!(out, ",\"config_sha256\":\"{}\",\"boot\":\"{}\"", Hex(&facts.config_sha256), facts.boot)?;
     write!(out, ",\"last_stop\":\"{}\",\"watchdog\":\"{}\"", facts.last_stop, facts.watchdog.name())?;
+    let release = &facts.release;
+    write!(out, ",\"image_version\":{},\"image_floor\":{}", release.version, release.floor)?;
+    write!(out, ",\"floor_memory\":\"{}\"", release.memory.name())?;
     write!(out, ",\"dma_fence\":\"{}\"", facts.dma_fence.name())?;
     write!(out, ",\"history_percent\":{}", panel.history_percent())?;
     list(out, "alarms", Alarm::ALL, |out, alarm| alarm_of(out, *alarm, panel))?;

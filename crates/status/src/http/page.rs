@@ -132,8 +132,9 @@ fn identity(out: &mut Bounded<'_>, panel: &Panel) -> fmt::Result {
     let facts = &panel.facts;
     write!(
         out,
-        "<table><tr><th>Image</th><td><code>{}</code></td></tr><tr><th>Configuration</th><td><code>{}</code></td>\
+        "<table><tr><th>Image</th><td>version {}, <code>{}</code></td></tr><tr><th>Configuration</th><td><code>{}</code></td>\
          </tr><tr><th>This boot</th><td><code>{}</code></td></tr>",
+        facts.release.version,
         Hex(&facts.image_sha256),
         Hex(&facts.config_sha256),
         facts.boot

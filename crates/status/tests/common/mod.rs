@@ -5,8 +5,8 @@ use noreturn_collect::{Now, Output, Sample};
 use noreturn_image_format::Config;
 use noreturn_status::{Connection, Facts, Look, Panel, Server};
 use noreturn_wire::{
-    BootId, Counter, Counters, DmaFence, Fault, LastStop, Quality, SourceId, TimeQuality, TimeSource, Value,
-    Watchdog,
+    BootId, Counter, Counters, DmaFence, Fault, FloorMemory, LastStop, Quality, Release, SourceId,
+    TimeQuality, TimeSource, Value, Watchdog,
 };
 
 pub const SECOND_US: u64 = 1_000_000;
@@ -43,6 +43,7 @@ pub fn facts() -> Facts {
         last_stop: LastStop::Unknown,
         watchdog: Watchdog::I6300esb,
         dma_fence: DmaFence::Active,
+        release: Release { version: 7, floor: 6, memory: FloorMemory::Kept(6) },
     }
 }
 

@@ -1,7 +1,6 @@
 //! The whole disk that the loader was started from.
 
-use noreturn_image_format::Sha256Digest;
-use noreturn_loader::measure::{self, CHUNK_BYTES, Geometry};
+use noreturn_loader::medium::Geometry;
 use noreturn_loader::{Refusal, device_path};
 use uefi::boot::{self, OpenProtocolAttributes, OpenProtocolParams, ScopedProtocol};
 use uefi::proto::ProtocolPointer;
@@ -16,7 +15,7 @@ use super::{pages, status_of};
 pub struct Disk(ScopedProtocol<BlockIO>);
 
 impl Disk {
-    /// Opens the disk whose partition the loader was started from.
+    /// Opens the disk or CD that the loader was started from.
     ///
     /// # Errors
     /// [`Refusal::NotFromPartition`] or [`Refusal::NoDisk`].
@@ -38,20 +37,22 @@ impl Disk {
             .ok_or(Refusal::NoDisk)
     }
 
-    /// Digest of the first `image_bytes` of the disk.
+    /// Reads the first `bytes` of the disk into pages of their own; `bytes` is a multiple of the largest block.
     ///
     /// # Errors
     /// [`Refusal::BlockSize`], [`Refusal::DiskTooShort`], [`Refusal::DiskRead`] or [`Refusal::OutOfMemory`].
-    pub fn measure(&mut self, image_bytes: u64) -> core::result::Result<Sha256Digest, Refusal> {
+    pub fn read(&mut self, bytes: usize) -> core::result::Result<&'static [u8], Refusal> {
         let media = self.0.media();
         let media_id = media.media_id();
-        Geometry { block_bytes: media.block_size(), last_block: media.last_block() }.check(image_bytes)?;
-        let chunk = pages::allocate_aligned(CHUNK_BYTES, media.io_align().max(1) as usize)?;
-        measure::digest(image_bytes, chunk, |block, piece| {
+        let geometry = Geometry { block_bytes: media.block_size(), last_block: media.last_block() };
+        geometry.check(bytes as u64)?;
+        let buffer = pages::allocate_aligned(bytes, media.io_align().max(1) as usize)?;
+        geometry.read(buffer, |block, piece| {
             self.0
                 .read_blocks(media_id, block, piece)
                 .map_err(|error| Refusal::DiskRead { block, status: status_of(error.status()) })
-        })
+        })?;
+        Ok(buffer)
     }
 }
 

@@ -13,7 +13,6 @@ use core::slice;
 use hermit_entry::boot_info::{BootInfo, HardwareInfo, LoadInfo, PlatformInfo, RawBootInfo};
 use hermit_entry::elf::{KernelObject, LoadedKernel};
 use noreturn_image_format::Handover;
-use noreturn_image_format::layout::KERNEL_PATH;
 use noreturn_loader::Refusal;
 use noreturn_loader::fdt::Machine;
 use noreturn_loader::memory::{self, Region};
@@ -118,7 +117,7 @@ impl Prepared {
 
 /// Loads the kernel into large pages of its own, as Hermit assumes.
 fn load(kernel: &[u8]) -> Result<LoadedKernel, Refusal> {
-    let refuse = |error| Refusal::Kernel { path: KERNEL_PATH, error };
+    let refuse = Refusal::Kernel;
     let object = KernelObject::parse(kernel).map_err(|error| refuse(format!("{error}")))?;
     if let Some(address) = object.start_addr() {
         return Err(refuse(format!("it is linked to the fixed address {address:#x}")));

@@ -5,8 +5,12 @@
 
 use core::fmt;
 
+use noreturn_image_format::config::release::Release;
+use noreturn_image_format::handover::FloorMemory;
 use noreturn_image_format::measured::Measurement;
 use noreturn_loader::Refusal;
+use noreturn_loader::tpm::{RESPONSE_BYTES_MAX, Tpm};
+use noreturn_loader::{floor, sealed};
 use uefi::boot::{self, ScopedProtocol};
 use uefi::proto::tcg::v2::{HashLogExtendEventFlags, PcrEventInputs, Tcg};
 use uefi::proto::tcg::{EventType, HashAlgorithm, PcrIndex};
@@ -35,6 +39,36 @@ pub fn measure(measurements: &[Measurement<'_>]) -> Result<Measured, Refusal> {
         extend(&mut tpm, measurement).map_err(|error| Refusal::Tpm(status_of(error.status())))?;
     }
     Ok(Measured::Taken(measurements.len()))
+}
+
+/// Holds the image to the floor that the TPM remembers, if there is a TPM.
+///
+/// # Errors
+/// [`Refusal::Downgrade`], or [`Refusal::Tpm`] if the firmware does not let the loader near the TPM.
+pub fn keep_floor(handle: u32, release: Release) -> Result<FloorMemory, Refusal> {
+    match open()? {
+        None => Ok(FloorMemory::None),
+        Some(tpm) => floor::keep(&mut Commands(tpm), handle, release),
+    }
+}
+
+/// Takes the diode's key from the TPM, after everything was measured.
+///
+/// # Errors
+/// [`Refusal::Key`], or [`Refusal::Tpm`] if the firmware does not let the loader near the TPM.
+pub fn unseal(handle: u32) -> Result<[u8; 32], Refusal> {
+    let tpm = open()?.ok_or(Refusal::Key { handle, code: None })?;
+    sealed::unseal(&mut Commands(tpm), handle)
+}
+
+struct Commands(ScopedProtocol<Tcg>);
+
+impl Tpm for Commands {
+    fn submit(&mut self, command: &[u8], response: &mut [u8; RESPONSE_BYTES_MAX]) {
+        if self.0.submit_command(command, response).is_err() {
+            *response = [0; RESPONSE_BYTES_MAX];
+        }
+    }
 }
 
 fn open() -> Result<Option<ScopedProtocol<Tcg>>, Refusal> {

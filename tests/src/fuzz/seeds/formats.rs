@@ -1,6 +1,8 @@
 //! Seeds of what lies on the medium, and of what it is made from.
 
-use noreturn_image_format::{Config, Entry, Handover, Manifest, Sha256Digest};
+use noreturn_image_format::handover::FloorMemory;
+use noreturn_image_format::layout::IMAGE_BYTES_MAX;
+use noreturn_image_format::{Config, Handover, Manifest, Part, Sha256Digest};
 
 use super::Seed;
 
@@ -9,6 +11,10 @@ const SITE: &str = r#"[diode]
 id = 7
 name = "waterworks-east"
 key_file = "diode.key"
+
+[image]
+version = 7
+version_floor = 6
 
 [inside]
 card = "00:02.0"
@@ -171,18 +177,60 @@ pub(super) fn configs() -> Vec<Seed> {
     vec![("full", full), ("small", small), ("cut", cut), ("trailing", trailing)]
 }
 
+/// Of the image that the target judges; the digests are those of the verifier's model.
+pub(super) fn bills() -> Vec<Seed> {
+    let digest = |program: Vec<u8>| Sha256Digest::of(&program);
+    let (kernel, loader) =
+        (digest(noreturn_verify::model::kernel()), digest(noreturn_verify::model::loader()));
+    let program = |name: &str, sha256| {
+        format!(r#"{{"name":"{name}","hashes":[{{"alg":"SHA-256","content":"{sha256}"}}]}}"#)
+    };
+    let component = |name: &str, licence: &str| {
+        format!(
+            r#"{{"name":"{name}","version":"1.0.0","licenses":[{{"expression":"{licence}"}}],"properties":[{{"name":"noreturn:program","value":"kernel"}}]}}"#
+        )
+    };
+    let bill = |licence: &str| {
+        let programs = [program("kernel", kernel), program("loader", loader)].join(",");
+        let crates = ["core", "noreturn-kernel", "noreturn-nic", "smoltcp"]
+            .map(|name| component(name, licence))
+            .join(",");
+        format!(
+            r#"{{"bomFormat":"CycloneDX","metadata":{{"component":{{"components":[{programs}]}}}},"components":[{crates}]}}"#
+        )
+    };
+    let right = bill("MIT OR (Zlib AND 0BSD)");
+    vec![
+        ("right", right.clone().into()),
+        ("exception", bill("Apache-2.0 WITH LLVM-exception OR MIT").into()),
+        ("no-expression", bill("((MIT").into()),
+        ("no-crate", right.replace("smoltcp", "smol").into()),
+        ("two-kernels", right.replace("loader", "kernel").into()),
+        ("no-hash", right.replace("SHA-256", "MD5").into()),
+        ("cut", right.as_bytes()[..right.len() / 2].to_vec()),
+    ]
+}
+
 pub(super) fn manifests() -> Vec<Seed> {
-    let config = Entry::of(b"config");
-    let manifest = Manifest { image_bytes: 36_700_160, kernel: Entry::of(b"kernel"), config };
-    let text = manifest.emit();
-    let largest = Manifest { image_bytes: 256 << 20, ..manifest }.emit();
+    let manifest = Manifest {
+        image_bytes: 2 << 20,
+        loader: Part::of(71_680, b"loader"),
+        kernel: Part::of(589_824, b"kernel"),
+        config: Part::of(591_872, b"config"),
+        medium: Sha256Digest::of(b"medium"),
+    };
+    let text = manifest.emit(&[0xa5; 64]);
+    let largest = Manifest { image_bytes: IMAGE_BYTES_MAX, ..manifest }.emit(&[0; 64]);
+    let overlap = Manifest { config: manifest.kernel, ..manifest }.emit(&[0; 64]);
     vec![
         ("right", text.clone().into()),
+        ("with-zeros", [text.as_bytes(), &[0; 50]].concat()),
         ("largest", largest.into()),
+        ("overlap", overlap.into()),
         ("leading-zero", text.replace("image-bytes ", "image-bytes 0").into()),
         ("returns", text.replace('\n', "\r\n").into()),
         ("trailing", (text.clone() + "\n").into()),
-        ("wrong-digest", text.replace("kernel 6", "kernel 7").into()),
+        ("cut-signature", text.replace("a5a5\n", "a5\n").into()),
     ]
 }
 
@@ -194,6 +242,8 @@ pub(super) fn handovers() -> Vec<Seed> {
         config_bytes: 1234,
         trace_address: None,
         acpi_root: 0x1f77_e014,
+        floor_memory: FloorMemory::Kept(6),
+        key_address: None,
     };
     let text = handover.emit().replace(' ', "\0");
     vec![
@@ -201,6 +251,8 @@ pub(super) fn handovers() -> Vec<Seed> {
         ("others-too", format!("kernel\0-x\0{text}\0image-sha256=\0").into()),
         ("largest", text.replace("1234", "18446744073709551615").into()),
         ("too-large", text.replace("1234", "18446744073709551616").into()),
+        ("no-tpm", text.replace("kept-6", "none").into()),
+        ("refusing-tpm", text.replace("kept-6", "failed-2466").into()),
         ("signs", text.replace("1234", "+1234").replace("134217728", "-1").into()),
     ]
 }

@@ -56,21 +56,28 @@ pub(super) fn kernel() -> Vec<Seed> {
     ]
 }
 
-/// For the medium: whether checksums are repaired, then a kind of place, where in it, and what to write.
+/// For the medium: what is put right afterwards; then places of FAT entries, a kind of place, where in it, and what to write.
 pub(super) fn medium() -> Vec<Seed> {
-    let fat_entry = |entry: u8, value: u8| [entry, 4, value];
+    const SIGNED: u8 = 3;
     vec![
         ("untouched", Vec::new()),
+        ("signed", vec![SIGNED]),
         ("mbr", vec![1, 0, 0, 0, 6, 1, 1]),
         ("header", vec![0, 0, 1, 0, 40, 1, 35]),
         ("entry", vec![0, 0, 2, 1, 0, 8, 255, 255, 255, 255, 255, 255, 255, 127]),
-        ("boot-sector", vec![0, 0, 5, 13, 8]),
-        ("chain-loop", [&[0][..], &fat_entry(2, 2), &fat_entry(3, 3)].concat()),
-        ("chain-end", [&[0][..], &fat_entry(5, 0)].concat()),
-        ("folder", vec![0, 0, 6, 1, 11, 1, 0x0f]),
-        ("file-length", vec![0, 0, 7, 66, 28, 4, 255, 255, 255, 255]),
-        ("kernel", vec![0, 0, 9, 2, 0, 8, 1, 0, 0, 0, 7, 0, 0, 0]),
-        ("cut", vec![1, 0, 11, 0x80]),
+        ("boot-sector", vec![0, 0, 3, 0, 13, 1, 8]),
+        ("chain-loop", vec![0, 3, 4, 2]),
+        ("chain-end", vec![SIGNED, 6, 4, 0]),
+        ("folder", vec![0, 0, 5, 1, 11, 1, 0x0f]),
+        ("file-length", vec![0, 0, 5, 66, 28, 4, 255, 255, 255, 255]),
+        ("loader", vec![SIGNED, 0, 7, 1, 0, 4, 255, 255, 255, 255]),
+        ("kernel", vec![SIGNED, 0, 8, 2, 0, 8, 1, 0, 0, 0, 7, 0, 0, 0]),
+        ("config", vec![SIGNED, 0, 9, 0, 5, 2, 9, 9]),
+        ("cd-length", vec![SIGNED, 0, 11, 2, 16, 1, 9]),
+        ("cd-boot", vec![0, 0, 12, 1, 8, 1, 33]),
+        ("cd-folder", vec![0, 0, 13, 2, 4, 1, 35]),
+        ("manifest", vec![SIGNED, 0, 14, 0, 32, 3, b'9', b'9', b'9']),
+        ("cut", vec![1, 0, 15, 0x80]),
     ]
 }
 

@@ -23,6 +23,41 @@ pub(super) fn tpm() -> Vec<Seed> {
     ]
 }
 
+/// Answers to reads, definitions, writes and locks of the floor, each behind its length.
+pub(super) fn floors() -> Vec<Seed> {
+    let done = with_session(&[], &[]);
+    let number = |floor: u32| with_session(&[], &[&[0, 4][..], &floor.to_be_bytes()].concat());
+    let refused = |code| response(0x8001, code, &[]);
+    let all = in_turn;
+    vec![
+        ("kept", all(&[number(0xff), done.clone()])),
+        ("raised", all(&[number(7), done.clone(), number(0xff), done.clone()])),
+        ("defined", all(&[refused(0x18b), done.clone(), done.clone(), number(0xff), done.clone()])),
+        ("written", all(&[refused(0x14a), done.clone(), number(0xff), done])),
+        ("downgrade", all(&[number(0x101)])),
+        ("refused", all(&[refused(0x9a2)])),
+        ("silent", Vec::new()),
+    ]
+}
+
+/// Answers to the session, the policy and the read, each behind its length.
+pub(super) fn keys() -> Vec<Seed> {
+    let session = response(0x8001, 0, &[&[3, 0, 0, 0][..], &sized(&[7; 16])].concat());
+    let policy = response(0x8001, 0, &[]);
+    let key = |key: [u8; 32]| with_session(&[], &sized(&key));
+    vec![
+        ("key", in_turn(&[session.clone(), policy.clone(), key([5; 32])])),
+        ("zeros", in_turn(&[session.clone(), policy.clone(), key([0; 32])])),
+        ("other-registers", in_turn(&[session.clone(), policy, response(0x8001, 0x99d, &[])])),
+        ("no-policy", in_turn(&[session, response(0x8001, 0x128, &[])])),
+        ("silent", Vec::new()),
+    ]
+}
+
+fn in_turn(answers: &[Vec<u8>]) -> Vec<u8> {
+    answers.iter().flat_map(|answer| [&[answer.len() as u8][..], answer].concat()).collect()
+}
+
 /// What a TPM states in boot 7…7.
 pub(super) fn statement() -> Vec<u8> {
     let name = [&[0, 0x0b][..], &[5; 32]].concat();

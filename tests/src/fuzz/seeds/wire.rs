@@ -8,8 +8,8 @@ use noreturn_wire::crossing::{
 use noreturn_wire::frame::SHARD_BYTES_MAX;
 use noreturn_wire::{
     Announce, Attestation, Beacon, Body, BootId, CardModel, Class, ClockState, Code, Counter, Counters,
-    DiodeId, DmaFence, Fault, Header, Heads, LastStop, Message, OutsideCard, Quality, Quote, Record,
-    SourceId, TimeQuality, TimeSource, Value, Watchdog,
+    DiodeId, DmaFence, Fault, FloorMemory, Header, Heads, LastStop, Message, OutsideCard, Quality, Quote,
+    Record, Release, SourceId, TimeQuality, TimeSource, Value, Watchdog,
 };
 
 use super::Seed;
@@ -96,6 +96,7 @@ fn beacon() -> Vec<u8> {
     let beacon = Beacon {
         image_sha256: [0x11; 32],
         config_sha256: [0x22; 32],
+        release: Release { version: 300, floor: 7, memory: FloorMemory::Kept(6) },
         uptime_us: 1_000_000,
         clock_us: 1_700_000_000_000_000,
         outside,

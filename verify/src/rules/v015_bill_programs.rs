@@ -1,0 +1,40 @@
+//! V015: which programs the bill of materials is of.
+
+use noreturn_image_format::{Sha256Digest, owner};
+
+use super::{Rule, with_bill};
+use crate::authenticode::without_signature;
+use crate::bill::Bill;
+use crate::medium::Medium;
+
+/// The bill names the digests of the kernel and of the loader on this very medium.
+pub(super) const RULE: Rule = Rule {
+    id: "V015",
+    title: "the bill of materials is of the programs on this image",
+    check: |medium, expectations| with_bill(medium, expectations, check),
+};
+
+fn check(medium: &Medium<'_>, bill: &Bill) -> Result<String, String> {
+    compare(bill, "kernel", Sha256Digest::of(medium.kernel()?))?;
+    compare(bill, "loader", Sha256Digest::of(&as_built(medium.loader()?)?))?;
+    match bill.programs.len() {
+        2 => Ok("kernel, and loader before it had owner and signature".to_owned()),
+        count => Err(format!("it is of {count} programs, and the image has two")),
+    }
+}
+
+fn compare(bill: &Bill, name: &str, found: Sha256Digest) -> Result<(), String> {
+    let billed = bill.program(name)?;
+    if billed == found {
+        return Ok(());
+    }
+    Err(format!("it is of a {name} with the SHA-256 {billed}, the image holds one with {found}"))
+}
+
+/// The loader as it was built, before somebody put an owner's key into it, and signed it for Secure Boot.
+fn as_built(loader: &[u8]) -> Result<Vec<u8>, String> {
+    let mut loader = without_signature(loader)?;
+    let place = owner::find(&loader).ok_or("the loader has no place for an owner's key")?;
+    loader[place].fill(0);
+    Ok(loader)
+}
