@@ -76,6 +76,8 @@ impl UdpFrame {
     ///
     /// # Errors
     /// [`FrameError`] if the payload or the frame does not fit.
+    // A function of its own in the binary, so that it can be proved what it writes (docs/proof.md).
+    #[inline(never)]
     pub fn emit<'b>(&self, payload: &[u8], buffer: &'b mut [u8]) -> Result<&'b [u8], FrameError> {
         if payload.len() > UDP_PAYLOAD_BYTES_MAX {
             return Err(FrameError::PayloadTooLong { bytes: payload.len() });

@@ -25,6 +25,8 @@ impl<R: Registers> Outside<R> {
     ///
     /// # Errors
     /// [`StartError`]; the card then stays without bus mastering.
+    // A function of its own in the binary, so that it can be proved what it writes (docs/proof.md).
+    #[inline(never)]
     pub(crate) fn start<P: Platform<Registers = R>>(
         platform: &mut P,
         function: &Function,

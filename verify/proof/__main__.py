@@ -1,0 +1,44 @@
+"""Proves claims about the machine code of a kernel, and shows that they can fail.
+
+usage: python proof KERNEL [--image IMAGE] [--planted PLANTED_KERNEL] [--only ID]...
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import report
+from claims import CLAIMS
+from kernel import Kernel, ProofError
+from planted import show_failures
+
+
+def main() -> int:
+    """Runs all claims; 0 only if each is proved and each planted fault is found."""
+    parser = argparse.ArgumentParser(prog="prove")
+    parser.add_argument("kernel")
+    parser.add_argument("--planted", help="a kernel that holds what no kernel must, where the claims must fail")
+    parser.add_argument("--image", help="an image that must hold the kernel")
+    parser.add_argument("--only", action="append", help="the id of a claim, to prove only that", default=[])
+    options = parser.parse_args()
+    claims = [c for c in CLAIMS if not options.only or c.id in options.only]
+    try:
+        kernel = Kernel(options.kernel)
+        image = Path(options.image).read_bytes() if options.image else kernel.data
+    except (OSError, ProofError) as error:
+        print(f"{options.kernel}: {error}")
+        return 1
+    report.head(kernel)
+    if kernel.data not in image:
+        print(f"{options.image} does not hold these bytes: run scripts/build")
+        return 1
+    passed = [report.tell(claim, kernel) for claim in claims]
+    passed += show_failures(kernel, claims, options.planted)
+    print(f"{sum(passed)} passed, {len(passed) - sum(passed)} failed")
+    return 0 if passed and all(passed) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

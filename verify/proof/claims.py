@@ -1,0 +1,8 @@
+"""Every claim, in the order of their ids."""
+
+from claim import Claim
+from claims_frame import CLAIMS as FRAME
+from claims_start import CLAIMS as START
+from claims_transmit import CLAIMS as TRANSMIT
+
+CLAIMS: list[Claim] = sorted([*TRANSMIT, *START, *FRAME], key=lambda claim: claim.id)
