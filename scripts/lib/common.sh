@@ -6,6 +6,8 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
 readonly root
 # Servers and disk tools live here, where a plain user's PATH does not look.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+# What unpacked.sh brings in place of a package that cannot be installed.
+PATH=$PATH:$root/.tools/qemu/bin
 
 # Exit codes of sysexits.h, so that a caller can tell whose turn it is.
 readonly exit_usage=64

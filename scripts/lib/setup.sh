@@ -25,7 +25,7 @@ readonly needs_official=(
     'command:git|git|to take the last commit'
 )
 readonly needs_run=(
-    'command:qemu-system-x86_64|qemu-system-x86|to boot the image'
+    'function:qemu_exists|qemu-system-x86|to boot the image'
     'file:/usr/share/OVMF/OVMF_CODE_4M.fd|ovmf|UEFI firmware for the virtual machine'
 )
 readonly needs_broker=(
@@ -130,19 +130,30 @@ clippy_exists() {
 # install_packages PACKAGE...: with apt-get, or tells the person whom and what to ask.
 install_packages() {
     # --no-remove: a machine with another Rust from Debian must not lose it without being asked.
-    local install=(apt-get install --yes --no-install-recommends --no-remove "$@")
+    local install=(apt-get install --yes --no-install-recommends --no-remove)
     if ! command -v apt-get >/dev/null; then
         fail "$exit_unavailable" "this is not Debian: install the above with this system's own tools, then run it again"
     fi
     local rights=()
     if ((EUID != 0)); then
         sudo --non-interactive true 2>/dev/null ||
-            fail "$exit_unavailable" "no right to install; ask an administrator to run: apt-get update && ${install[*]}"
+            fail "$exit_unavailable" "no right to install; ask an administrator to run: apt-get update && ${install[*]} $*"
         rights=(sudo --non-interactive)
     fi
-    say "Installing: $*"
     quietly "${rights[@]}" apt-get update
-    quietly "${rights[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}"
+    local packages=() package
+    for package; do
+        if [[ $package == qemu-system-x86 ]] && ! "${install[@]}" --simulate "$package" >/dev/null 2>&1; then
+            say "$package cannot be installed without removing what is there, which is up to you"
+            set_up_qemu || fail "$exit_unavailable" "no QEMU, see above"
+        else
+            packages+=("$package")
+        fi
+    done
+    if ((${#packages[@]} > 0)); then
+        say "Installing: ${packages[*]}"
+        quietly "${rights[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" "${packages[@]}"
+    fi
 }
 
 # quietly COMMAND...: shows what the command says only if it fails.

@@ -1,10 +1,23 @@
 # shellcheck shell=bash
-# Programs for tests that must not be installed: another QEMU than the system's own, and a time server, which Debian allows one of.
+# Programs that must not be installed: another QEMU than the system's own, one that the system's packages stand against, and a time
+# server, which Debian allows one of.
 # They are fetched from the Debian mirror that this machine itself uses and unpacked in .tools; the system's packages, sources and
 # package lists stay as they are. setup.sh reads this file, and knows `root` and `say`.
 
+readonly qemu=$root/.tools/qemu
 readonly qemu_igb=$root/.tools/qemu-igb
 readonly chrony=$root/.tools/chrony
+
+# set_up_qemu: Debian 12's own QEMU, for a machine on which it cannot be installed beside what is there.
+set_up_qemu() {
+    unpack_debian "$qemu" qemu_answers qemu-system-x86 bookworm
+}
+
+# Whether the system's own QEMU is there, or all of an unpacked one.
+qemu_exists() {
+    local program
+    program=$(command -v qemu-system-x86_64) && [[ $program != "$qemu"/* || -e $qemu/complete ]]
+}
 
 # set_up_qemu_igb: a QEMU that emulates Intel's igb cards, which Debian 12's own (7.2) does not: that of bookworm-backports.
 # False, with the reason told, if it cannot be had.
@@ -81,11 +94,26 @@ unpack_all() {
 
 # Whether it starts and has the card.
 qemu_igb_answers() {
-    LD_LIBRARY_PATH=$qemu_igb/usr/lib/x86_64-linux-gnu "$qemu_igb/usr/bin/qemu-system-x86_64" \
-        -L "$qemu_igb/usr/share/qemu" -device igb,help >/dev/null || {
-        say "no QEMU with igb: what was unpacked into $qemu_igb does not run, see above"
-        return 1
-    }
+    qemu_starts "$qemu_igb" igb
+}
+
+# Whether it starts and has the card that every test uses.
+qemu_answers() {
+    qemu_starts "$qemu" virtio-net-pci
+}
+
+# qemu_starts FOLDER DEVICE: makes FOLDER/bin/qemu-system-x86_64, which starts what was unpacked there with its own libraries and
+# firmware, and tries it.
+qemu_starts() {
+    local program=$1/bin/qemu-system-x86_64
+    mkdir -p "$1/bin" && cat >"$program" <<'END' && chmod +x "$program" && "$program" -device "$2,help" >/dev/null && return
+#!/bin/sh
+root=$(dirname -- "$0")/..
+LD_LIBRARY_PATH=$root/usr/lib/x86_64-linux-gnu:$root/lib/x86_64-linux-gnu exec "$root/usr/bin/${0##*/}" \
+    -L "$root/usr/share/qemu" -L "$root/usr/share/seabios" -L "$root/usr/lib/ipxe/qemu" "$@"
+END
+    say "no QEMU with $2: what was unpacked into $1 does not run, see above"
+    return 1
 }
 
 # Whether it starts.

@@ -269,17 +269,14 @@ impl<'a> Machine<'a> {
         })
     }
 
-    /// The machine's own QEMU, or the one that `scripts/lib/unpacked.sh` unpacked, for cards that the former may not have.
+    /// The machine's own QEMU, or one that `scripts/lib/unpacked.sh` unpacked: for cards that the former may not have, or for a
+    /// machine on which it cannot be installed.
     fn emulator(&self) -> Command {
         const NAME: &str = "qemu-system-x86_64";
-        if self.inside != Card::Igb && self.outside != Card::Igb {
-            return Command::new(NAME);
-        }
-        let unpacked = repository::root().join(".tools/qemu-igb/usr");
-        let mut qemu = Command::new(unpacked.join("bin").join(NAME));
-        qemu.env("LD_LIBRARY_PATH", unpacked.join("lib/x86_64-linux-gnu"));
-        qemu.arg("-L").arg(unpacked.join("share/qemu"));
-        qemu
+        let igb = self.inside == Card::Igb || self.outside == Card::Igb;
+        let tools = repository::root().join(".tools");
+        let unpacked = tools.join(if igb { "qemu-igb/bin" } else { "qemu/bin" }).join(NAME);
+        if igb || unpacked.exists() { Command::new(unpacked) } else { Command::new(NAME) }
     }
 
     fn outside_netdev(&self) -> String {
