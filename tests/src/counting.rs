@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 
+use crate::site::device;
 use crate::time::now_us;
 
 /// A device that counts; it ends with the process.
@@ -70,6 +71,19 @@ impl CountingDevice {
     pub fn times(&self) -> Vec<Asked> {
         self.seen.times.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// The site file's table of the device on `port`: its first `count` counters, `plc/count/N`, all with one request.
+#[must_use]
+pub fn counters(port: u16, count: u16, period_ms: u32) -> String {
+    let point = |n: u16| {
+        format!(
+            "[[modbus.point]]\nname = \"count/{n}\"\nfunction = 3\naddress = {}\ntype = \"u32\"\n\
+             period_ms = {period_ms}\n",
+            n * 2
+        )
+    };
+    device("plc", port, 1, "timeout_ms = 5000\n") + &(0..count).map(point).collect::<String>()
 }
 
 /// Answers every read of registers, whatever is asked, until the connection ends.

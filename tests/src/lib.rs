@@ -23,6 +23,7 @@ pub mod replay;
 pub mod repository;
 pub mod secure_boot;
 pub mod site;
+pub mod soak;
 pub mod status;
 pub mod time;
 pub mod tpm;

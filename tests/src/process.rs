@@ -33,6 +33,17 @@ impl Process {
         &mut self.child
     }
 
+    /// Memory of the child that is in use now, in KiB (VmRSS of proc(5)).
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn memory_kib(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next()).context("no VmRSS")?;
+        Ok(number.parse()?)
+    }
+
     /// Fails if the child has ended.
     ///
     /// # Errors

@@ -68,6 +68,14 @@ impl RunningReceiver {
         self.process.check_running()
     }
 
+    /// Memory that it has in use now, in KiB.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn memory_kib(&self) -> Result<u64> {
+        self.process.memory_kib()
+    }
+
     /// The summary that it rewrites every second.
     ///
     /// # Errors

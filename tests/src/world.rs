@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::broker::Broker;
 use crate::card::Card;
-use crate::machine::{Machine, OutsideWire, Remapping, Running, Watchdog};
+use crate::machine::{Machine, Medium, OutsideWire, Remapping, Running, Watchdog};
 use crate::ports::{free_udp, loopback};
 use crate::process::wait_for;
 use crate::receiver::{ReceiverSettings, RunningReceiver};
@@ -20,6 +20,8 @@ use crate::wire::{Faults, Wire};
 /// What a test wants of its site.
 #[derive(Clone, Debug)]
 pub struct Plan<'a> {
+    /// What it boots from.
+    pub medium: Medium,
     /// Model of the inside card.
     pub inside: Card,
     /// Model of the outside card.
@@ -48,6 +50,7 @@ impl Plan<'_> {
     #[must_use]
     pub fn new(modbus: String) -> Self {
         Self {
+            medium: Medium::ReadOnlyStick,
             inside: Card::VirtioNet,
             outside: Card::E1000e,
             watchdog: Watchdog::I6300esb,
@@ -131,6 +134,7 @@ impl World {
         let card = loopback(free_udp()?);
         let frames = OutsideWire::Frames { card, wire: wire.address };
         let machine = Machine {
+            medium: plan.medium,
             inside: plan.inside,
             outside: plan.outside,
             watchdog: plan.watchdog,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use noreturn_tests::card::Card;
-use noreturn_tests::counting::CountingDevice;
+use noreturn_tests::counting::{CountingDevice, counters};
 use noreturn_tests::modbus::ModbusServer;
 use noreturn_tests::ports::free_tcp;
 use noreturn_tests::process::wait_for;
@@ -100,18 +100,6 @@ fn virtio_inside_and_e1000e_outside() -> Result<()> {
 #[test]
 fn e1000e_inside_and_virtio_outside() -> Result<()> {
     values_arrive_as_they_change(Card::E1000e, Card::VirtioNet)
-}
-
-/// A device with `count` points that tell how many requests it has answered.
-fn counters(port: u16, count: u16, period_ms: u32) -> String {
-    let point = |n: u16| {
-        format!(
-            "[[modbus.point]]\nname = \"count/{n}\"\nfunction = 3\naddress = {}\ntype = \"u32\"\n\
-             period_ms = {period_ms}\n",
-            n * 2
-        )
-    };
-    device("plc", port, 1, "timeout_ms = 5000\n") + &(0..count).map(point).collect::<String>()
 }
 
 /// With 5 % of the frames lost, and as many late, twice or damaged: each record once and in order, or in a gap.
