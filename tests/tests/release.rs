@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use noreturn_tests::copies::run;
 use noreturn_tests::repository::{built, root};
+use noreturn_tests::site::{Site, idle_device};
 use tempfile::TempDir;
 
 /// As docs/image.md tells people, who need nothing of ours for it.
@@ -19,6 +20,21 @@ fn the_release_is_signed_and_whole() -> Result<()> {
     let (dist, key) = (built("dist")?, built("sites/example/owner.pub")?);
     let said = run(Command::new(built("dist/diode-verify")?).arg("dist").arg(dist).arg("--key").arg(key))?;
     assert!(said.ends_with("verdict pass\n"), "{said}");
+    Ok(())
+}
+
+/// Who has a release needs no compiler for another site.
+#[test]
+fn the_released_image_gives_another_site_the_same_image_as_its_parts() -> Result<()> {
+    let folder = TempDir::new()?;
+    let of_parts = Site { receiver_port: 9, modbus: idle_device() }.build(folder.path())?;
+    let expected = fs::read(&of_parts.path)?;
+    fs::remove_file(&of_parts.path)?;
+    let said = run(Command::new(built("dist/diode-image")?)
+        .args(["build", "--config", "site.toml"])
+        .current_dir(folder.path()))?;
+    assert!(said.ends_with(&format!("{}\n", of_parts.sha256)), "{said}");
+    ensure!(fs::read(&of_parts.path)? == expected, "other bytes");
     Ok(())
 }
 

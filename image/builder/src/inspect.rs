@@ -7,11 +7,11 @@ use anyhow::Context;
 use fatfs::{Dir, FileSystem, FsOptions, ReadWriteSeek};
 use gpt::GptConfig;
 use noreturn_image_format::layout::{CONFIG_NAME, KERNEL_NAME};
-use noreturn_image_format::layout::{ESP_BYTES, ESP_PLACE, LOADER_NAME, MANIFEST_RANGE};
+use noreturn_image_format::layout::{ESP_BYTES, ESP_PLACE, LOADER_NAME};
 use noreturn_image_format::{Config, Manifest, Part, Sha256Digest, owner};
 use noreturn_site::Summary;
 
-use crate::pe;
+use crate::{pe, programs};
 
 /// Files that an image of ours never reaches; beyond, something is wrong with the file system.
 const FILES_MAX: usize = 64;
@@ -23,7 +23,7 @@ const FILES_MAX: usize = 64;
 pub fn describe(mut image: Vec<u8>) -> anyhow::Result<String> {
     let mut text = String::new();
     writeln!(text, "image    {} bytes, SHA-256 {}", image.len(), Sha256Digest::of(&image))?;
-    let manifest = read_manifest(&image)?;
+    let manifest = programs::manifest(&image)?;
     let Manifest { loader, kernel, config, .. } = manifest;
     let part = |part: &Part, name: &str| {
         image.get(part.range()).with_context(|| format!("{name} is not within the image"))
@@ -50,12 +50,6 @@ fn secure_boot(loader: &[u8]) -> String {
         || "not signed for Secure Boot".to_owned(),
         |certificates| format!("signed for Secure Boot, in its last {} bytes", certificates.len()),
     )
-}
-
-fn read_manifest(image: &[u8]) -> anyhow::Result<Manifest> {
-    let bytes = image.get(MANIFEST_RANGE).context("it ends before its manifest does")?;
-    let parsed = Manifest::parse(bytes).map_err(|error| anyhow::anyhow!("the manifest: {error}"))?;
-    Ok(parsed.manifest)
 }
 
 /// As a machine's firmware sees it.

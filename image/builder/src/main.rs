@@ -11,7 +11,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use noreturn_image::output::{self, Readers};
 use noreturn_image::write::{self, Consent};
-use noreturn_image::{Image, Owner, Parts, inspect, key_file, new_site, owner, record, sbom};
+use noreturn_image::{Image, Owner, Parts, Programs, inspect, key_file, new_site, owner, record, sbom};
 use noreturn_image_format::Sha256Digest;
 use noreturn_site::Summary;
 
@@ -75,7 +75,7 @@ enum Command {
 #[derive(clap::Args)]
 struct Build {
     /// The site file
-    #[arg(long)]
+    #[arg(long, visible_alias = "config")]
     site: PathBuf,
     /// The owner's key, which signs; by default owner.key beside the site file
     #[arg(long, conflicts_with = "owner_public")]
@@ -87,14 +87,17 @@ struct Build {
     #[arg(long, requires = "owner_public", value_name = "IMAGE")]
     signature_of: Option<PathBuf>,
     /// The UEFI loader
-    #[arg(long)]
-    loader: PathBuf,
+    #[arg(long, requires = "kernel")]
+    loader: Option<PathBuf>,
     /// The kernel, an ELF file
+    #[arg(long, requires = "loader")]
+    kernel: Option<PathBuf>,
+    /// An image whose loader and kernel are taken; by default, and without --loader and --kernel, diode.img beside this program
+    #[arg(long, value_name = "IMAGE", conflicts_with_all = ["loader", "kernel"])]
+    programs_of: Option<PathBuf>,
+    /// The image to write; by default diode.img beside the site file
     #[arg(long)]
-    kernel: PathBuf,
-    /// The image to write
-    #[arg(long)]
-    output: PathBuf,
+    output: Option<PathBuf>,
     /// Where to write a record of the build
     #[arg(long)]
     manifest_json: Option<PathBuf>,
@@ -166,17 +169,33 @@ fn main() -> ExitCode {
 
 fn build(arguments: &Build) -> anyhow::Result<()> {
     let config = noreturn_site::load(&arguments.site)?;
-    let (loader, kernel) = (read(&arguments.loader)?, read(&arguments.kernel)?);
     let owner = arguments.owner()?;
+    let Programs { loader, kernel } = arguments.programs(&owner)?;
     let image = Image::build(&Parts { loader: &loader, kernel: &kernel, config: &config, owner: &owner })?;
-    output::write(&arguments.output, &image.bytes, Readers::Owner)?;
+    let path = arguments.output.clone().unwrap_or_else(|| arguments.site.with_file_name(IMAGE_FILE));
+    output::write(&path, &image.bytes, Readers::Owner)?;
     if let Some(path) = &arguments.manifest_json {
         output::write(path, record::emit(&image, &config, &owner).as_bytes(), Readers::All)?;
     }
-    print(&format!("{}: {} bytes\n{}\n", arguments.output.display(), image.bytes.len(), image.sha256))
+    print(&format!("{}: {} bytes\n{}\n", path.display(), image.bytes.len(), image.sha256))
 }
 
+/// The image, if it is not named otherwise.
+const IMAGE_FILE: &str = "diode.img";
+
 impl Build {
+    fn programs(&self, owner: &Owner) -> anyhow::Result<Programs> {
+        if let (Some(loader), Some(kernel)) = (&self.loader, &self.kernel) {
+            return Ok(Programs { loader: read(loader)?, kernel: read(kernel)? });
+        }
+        let path = match &self.programs_of {
+            Some(path) => path.clone(),
+            None => std::env::current_exe()?.with_file_name(IMAGE_FILE),
+        };
+        let told = || format!("{}: cannot give loader and kernel", path.display());
+        Programs::of_image(&read(&path)?, &owner.public()).with_context(told)
+    }
+
     fn owner(&self) -> anyhow::Result<Owner> {
         if let (Some(key), Some(image)) = (&self.owner_public, &self.signature_of) {
             let told = || format!("{}: has no signature to take", image.display());

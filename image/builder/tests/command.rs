@@ -81,6 +81,85 @@ fn a_build_that_fails_leaves_the_old_image() {
     assert_eq!(fs::read(folder.path().join("diode.img")).unwrap(), b"old");
 }
 
+/// A folder with a site and an owner of its own, and nothing to build it of.
+fn other_site() -> tempfile::TempDir {
+    let folder = site();
+    for name in ["loader.efi", "kernel.elf"] {
+        fs::remove_file(folder.path().join(name)).expect("it is removed");
+    }
+    let text = include_str!("site.toml").replace("waterworks-east", "waterworks-west");
+    fs::write(folder.path().join("site.toml"), text).expect("it is written");
+    fs::write(folder.path().join("owner.key"), format!("noreturn-owner-secret {}\n", "0a".repeat(32)))
+        .expect("it is written");
+    folder
+}
+
+#[test]
+fn an_image_is_enough_to_build_that_of_another_site_and_owner() {
+    let (first, other) = (site(), other_site());
+    assert!(run(first.path(), &BUILD).status.success());
+    let base = first.path().join("diode.img");
+    let of_image = ["build", "--config", "site.toml", "--programs-of", base.to_str().unwrap()];
+    let output = run(other.path(), &of_image);
+    assert!(output.status.success(), "{output:?}");
+    let image = fs::read(other.path().join("diode.img")).unwrap();
+    assert!(image != fs::read(&base).unwrap());
+    for name in ["loader.efi", "kernel.elf"] {
+        fs::copy(first.path().join(name), other.path().join(name)).unwrap();
+    }
+    assert!(run(other.path(), &BUILD).status.success());
+    assert!(
+        fs::read(other.path().join("diode.img")).unwrap() == image,
+        "the same programs give the same image"
+    );
+    let both = run(other.path(), &[&of_image[..], &BUILD[3..7]].concat());
+    assert_eq!(both.status.code(), Some(2), "{both:?}");
+}
+
+#[test]
+fn without_programs_those_of_the_image_beside_diode_image_are_taken() {
+    let (tools, other) = (site(), other_site());
+    let program = tools.path().join("diode-image");
+    fs::copy(env!("CARGO_BIN_EXE_diode-image"), &program).unwrap();
+    let build = || {
+        let mut command = Command::new(&program);
+        command.args(["build", "--config", "site.toml"]).current_dir(other.path()).output().expect("it runs")
+    };
+    let without = build();
+    assert_eq!(without.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&without.stderr).into_owned();
+    assert!(told.contains("diode.img: cannot be read"), "{told}");
+    assert!(run(tools.path(), &BUILD).status.success());
+    assert!(build().status.success());
+    let shown = run(other.path(), &["inspect", "diode.img"]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("waterworks-west"), "{shown:?}");
+}
+
+#[test]
+fn a_damaged_image_gives_no_programs() {
+    let (first, other) = (site(), other_site());
+    assert!(run(first.path(), &BUILD).status.success());
+    let base = first.path().join("diode.img");
+    let image = fs::read(&base).unwrap();
+    let kernel = image.windows(11).position(|bytes| bytes == b"\x7fELF kernel").unwrap();
+    let mut damaged = image.clone();
+    damaged[kernel + 5] ^= 1;
+    for (bytes, told) in [
+        (&damaged[..], "KERNEL.ELF has SHA-256"),
+        (&image[..4096], "it ends before its manifest does"),
+        (&image[..kernel], "KERNEL.ELF is not within the image"),
+        (&vec![0; image.len()], "the manifest: "),
+    ] {
+        fs::write(&base, bytes).unwrap();
+        let arguments = ["build", "--config", "site.toml", "--programs-of", base.to_str().unwrap()];
+        let output = run(other.path(), &arguments);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(error.contains("cannot give loader and kernel") && error.contains(told), "{error}");
+        assert!(!other.path().join("diode.img").exists());
+    }
+}
+
 #[test]
 fn check_tells_the_line_of_a_mistake() {
     let folder = site();

@@ -2,7 +2,7 @@
 //! That firmware accepts it is tested end to end, in `tests/tests/secure_boot.rs`.
 
 use noreturn_image::owner::put_key;
-use noreturn_image::{BuildError, Image, Owner, Parts, inspect, pe};
+use noreturn_image::{BuildError, Image, Owner, Parts, Programs, inspect, pe};
 use noreturn_image_format::owner;
 
 /// Where the header has its optional part.
@@ -50,6 +50,18 @@ fn build(loader: &[u8], owner: &Owner) -> Result<Image, BuildError> {
 
 fn signed() -> Vec<u8> {
     sign(&put_key(&signer().public(), &loader()).expect("it has a place"))
+}
+
+#[test]
+fn a_signed_loader_is_taken_from_an_image_for_its_owner_only() {
+    let image = build(&signed(), &signer()).unwrap();
+    let programs = Programs::of_image(&image.bytes, &signer().public()).unwrap();
+    assert!(programs.loader == signed());
+    assert_eq!(programs.kernel, b"\x7fELF kernel");
+    let other = Programs::of_image(&image.bytes, &[1; 32]).unwrap_err().to_string();
+    assert!(other.contains("signed for Secure Boot with another owner's key"), "{other}");
+    let unsigned = build(&loader(), &signer()).unwrap();
+    assert!(Programs::of_image(&unsigned.bytes, &[1; 32]).unwrap().loader == loader());
 }
 
 #[test]

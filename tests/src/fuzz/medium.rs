@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use crc::{CRC_32_ISO_HDLC, Crc};
-use noreturn_image::{Image, Owner, Parts};
+use noreturn_image::{Image, Owner, Parts, Programs};
 use noreturn_image_format::layout::{BLOCK_BYTES, ESP_PLACE, ISO_PLACE, MANIFEST_PLACE};
 use noreturn_image_format::manifest::{Parsed, medium_digest};
 use noreturn_image_format::{Manifest, Sha256Digest, owner};
@@ -76,6 +76,13 @@ pub(super) fn medium(data: &[u8]) {
         "another image passes, or the image does not:\n{report}"
     );
     medium.compare_with_loader(&bytes, &report, repair >= 2);
+    let given = Programs::of_image(&bytes, &[1; 32]);
+    assert!(given.is_ok() || bytes != medium.bytes, "the image does not give its programs: {given:?}");
+    let key = given.ok().map(|programs| owner::read(&programs.loader));
+    assert!(
+        key.is_none_or(|key| key == Some([0; 32]) || key == Some([1; 32])),
+        "a loader with another's key is given"
+    );
 }
 
 impl Medium {
