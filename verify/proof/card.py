@@ -17,9 +17,9 @@ REGISTERS_BYTES = 0x2_0000
 STACK_BYTES = 0x8000
 RSP = 48
 
-# Offsets in both drivers' `Outside<MmioRegion>`, as this compiler lays them out.
-COUNTERS = range(0x10, 0x30)
-REGISTERS = 0x30
+# Offsets in both drivers' `Transmitter<MmioRegion>`, as this compiler lays them out.
+COUNTERS = range(0x00, 0x20)
+REGISTERS = 0x20
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Layout:
 
 
 # Of the 82574, whose fields `P06` proves, and of the igb cards.
-E1000E = Layout("e1000e", ring=0x40, size=0x90, tail=0x3818)
-IGB = Layout("igb", ring=0x48, size=0xA0, tail=0xE018)
+E1000E = Layout("e1000e", ring=0x30, size=0x80, tail=0x3818)
+IGB = Layout("igb", ring=0x38, size=0x90, tail=0xE018)
 
 
 def stack() -> Region:

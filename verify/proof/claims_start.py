@@ -17,8 +17,10 @@ from regions import Access, Region
 from runs import arguments, executor, finish
 from state import State
 
-START = "<noreturn_nic::e1000e::outside::Outside<noreturn_nic::memory::MmioRegion>>::start::<noreturn_kernel::machine::Machine>"
+START = "noreturn_nic::e1000e::outside::start::<noreturn_kernel::machine::Machine>"
 RESULT_BYTES = 0xA0
+# Where the driver's object lies in the result.
+DRIVER = 0x10
 FUNCTION_BYTES = 8
 MACHINE_BYTES = 256
 RECEIVE_CONTROL = 0x0100
@@ -110,10 +112,10 @@ def as_claimed(run: Executor) -> None:
         for field, region, size in FIELDS:
             if region not in regions:
                 raise ProofError(f"P06: nobody asked for {region}")
-            run.check(state, f"P06: the driver holds another address of {region}", state.load("result", field, 64) == regions[region].base)
-            run.check(state, f"P06: the driver holds another length of {region}", state.load("result", field + 8, 64) == size)
+            run.check(state, f"P06: the driver holds another address of {region}", state.load("result", DRIVER + field, 64) == regions[region].base)
+            run.check(state, f"P06: the driver holds another length of {region}", state.load("result", DRIVER + field + 8, 64) == size)
         for field, what in ((card.E1000E.next, "next"), (card.E1000E.oldest, "oldest")):
-            run.check(state, f"P06: `{what}` is not 0", state.load("result", field, 64) == 0)
+            run.check(state, f"P06: `{what}` is not 0", state.load("result", DRIVER + field, 64) == 0)
 
 
 def of_the_run(kernel: Kernel, outcome: Outcome) -> None:

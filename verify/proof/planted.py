@@ -14,8 +14,10 @@ from report import attempt, wrap
 
 NIC = "noreturn_nic::"
 MMIO = f"{NIC}memory::MmioRegion"
-TRANSMITTER = f"<{NIC}e1000e::transmit::Transmitter<{MMIO}>>"
-RING_PUSH = f"<{NIC}e1000e::transmit_ring::TransmitRing>::push"
+PREPARE = f"<{NIC}e1000e::transmit::Transmitter<{MMIO}>>::prepare"
+DRIVER = f"<{NIC}e1000e::transmit::Transmitter<{MMIO}> as {NIC}outside::TransmitOnly>"
+IGB_DRIVER = f"<{NIC}igb::transmit::Transmitter<{MMIO}> as {NIC}outside::TransmitOnly>"
+RING_PUSH = f"<{NIC}intel::transmit::TransmitRing>::push"
 REGISTERS = f"<{MMIO} as {NIC}registers::Registers>"
 MACHINE = "noreturn_kernel::machine::Machine"
 ARM_RECEIVER = f"noreturn_kernel_planted::planted::absent::arm_receiver::<{MMIO}>"
@@ -59,12 +61,12 @@ class Patch:
 
 def tail_becomes_receive_control(patch: Patch) -> None:
     """The tail is written to RCTL."""
-    patch.constant(f"{TRANSMITTER}::push", 0x3818, 0x0100)
+    patch.constant(f"{DRIVER}::transmit", 0x3818, 0x0100)
 
 
 def frames_of_any_length(patch: Patch) -> None:
     """Both checks of a frame's length let 65,000 bytes pass."""
-    patch.constant(f"{TRANSMITTER}::push", 0x5DC, 0xFFF0)
+    patch.constant(f"{DRIVER}::transmit", 0x5DC, 0xFFF0)
     patch.constant(RING_PUSH, 0x801, 0x1_0001)
 
 
@@ -75,27 +77,27 @@ def ring_without_end(patch: Patch) -> None:
 
 def looking_writes(patch: Patch) -> None:
     """Asking whether the receiver is off writes the register that it should read."""
-    patch.call(f"{TRANSMITTER}::check_receive_off", f"{REGISTERS}::read32", f"{REGISTERS}::write32")
+    patch.call(f"{DRIVER}::check_receive_off", f"{REGISTERS}::read32", f"{REGISTERS}::write32")
 
 
 def start_writes_receive_control(patch: Patch) -> None:
     """What should be written to TXDCTL is written to RCTL."""
-    patch.constant(f"{TRANSMITTER}::prepare::<{MACHINE}>", 0x3828, 0x0100)
+    patch.constant(f"{PREPARE}::<{MACHINE}>", 0x3828, 0x0100)
 
 
 def start_arms_receive_ring(patch: Patch) -> None:
     """What should be written to TDT is written to RDT: a card that is handed receive descriptors."""
-    patch.constant(f"{TRANSMITTER}::prepare::<{MACHINE}>", 0x3818, 0x2818)
+    patch.constant(f"{PREPARE}::<{MACHINE}>", 0x3818, 0x2818)
 
 
 def receiver_is_not_judged(patch: Patch) -> None:
     """`test %eax,%eax; je` becomes `test %eax,%eax; jmp`: RCTL is read, and any value of it is well."""
-    patch.replace(f"{TRANSMITTER}::check_receive_off", bytes.fromhex("85c074"), bytes.fromhex("85c0eb"))
+    patch.replace(f"{DRIVER}::check_receive_off", bytes.fromhex("85c074"), bytes.fromhex("85c0eb"))
 
 
 def places_start_elsewhere(patch: Patch) -> None:
     """The ring's places start with what the register held: `xor %eax,%eax` becomes nothing."""
-    patch.replace(f"<{NIC}e1000e::transmit_ring::TransmitRing>::allocate::<{MACHINE}>", bytes.fromhex("31c0"), bytes.fromhex("6690"))
+    patch.replace(f"<{NIC}intel::transmit::TransmitRing>::allocate::<{MACHINE}>", bytes.fromhex("31c0"), bytes.fromhex("6690"))
 
 
 def payload_starts_behind(patch: Patch) -> None:
@@ -105,7 +107,7 @@ def payload_starts_behind(patch: Patch) -> None:
 
 def igb_tail_becomes_receive_control(patch: Patch) -> None:
     """The tail of an igb card is written to RXDCTL of its first receive queue."""
-    patch.constant(f"<{NIC}igb::transmit::Transmitter<{MMIO}>>::push", 0xE018, 0xC028)
+    patch.constant(f"{IGB_DRIVER}::transmit", 0xE018, 0xC028)
 
 
 @dataclass(frozen=True)

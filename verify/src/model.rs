@@ -8,10 +8,10 @@ const FUNCTIONS: [(&str, &[u8]); 7] = [
     ("noreturn_kernel::start_outside", b"\xc3"),
     ("<noreturn_kernel::outside::Outside>::step", b"\xe8\x0b\0\0\0\xc3"), // calls the next
     (
-        "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion>>::push",
+        "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion> as noreturn_nic::outside::TransmitOnly>::transmit",
         b"\x89\x87\x18\x38\0\0\xc3",
     ), // mov [rdi+3818h], eax
-    ("<noreturn_nic::e1000e::receive::Receiver<noreturn_nic::memory::MmioRegion>>::empty", b"\xc3"),
+    ("<noreturn_nic::intel::receive::ReceiveRing>::take", b"\xc3"),
     ("<smoltcp::iface::interface::Interface>::poll", b"\xc3"),
     ("<noreturn_kernel::stop::LastWords as core::fmt::Write>::write_str", b"\xba\xf8\x03\0\0\xee\xc3"), // mov edx, 3f8h; out dx, al
     ("noreturn_fec_ssse3_1", b"\x66\x0f\xef\xc0\xc3"), // pxor xmm0, xmm0

@@ -339,8 +339,7 @@ fn kernels_that_could_do_what_they_must_not_are_found() {
     assert_kernel_fails(&kernel_with("noreturn_kernel::nvme::start", b"\xc3"), "V020", "nvme: ");
     let calls = |place: u8| [0xe8, place * FUNCTION_BYTES as u8 - 5, 0, 0, 0, 0xc3];
     let step = "<noreturn_kernel::outside::Outside>::step";
-    let receives =
-        "step -> <noreturn_nic::e1000e::receive::Receiver<noreturn_nic::memory::MmioRegion>>::empty";
+    let receives = "step -> <noreturn_nic::intel::receive::ReceiveRing>::take";
     assert_kernel_fails(&kernel_with_other(1, step, &calls(2)), "V021", receives);
     assert_kernel_fails(&kernel_with_other(1, step, &calls(3)), "V021", "step -> <smoltcp::iface");
     // lea rax, [rip + 1ah]: the address of the receiver is taken, and may be called later.
@@ -356,7 +355,7 @@ fn kernels_that_could_do_what_they_must_not_are_found() {
         "V022",
         "there is no ::outside::Outside>::step",
     );
-    let push = "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion>>::push";
+    let push = "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion> as noreturn_nic::outside::TransmitOnly>::transmit";
     assert_kernel_fails(&kernel_with_other(2, push, b"\x89\x87\x18\x28\0\0\xc3"), "V022", "[rdi+2818h]");
     assert_kernel_fails(&kernel_with_other(2, push, b"\xb9\x00\xc0\0\0\xc3"), "V022", "mov ecx,0C000h");
     assert_kernel_fails(

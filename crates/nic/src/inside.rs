@@ -11,7 +11,7 @@ use crate::pci::PciAddress;
 use crate::platform::Platform;
 use crate::registers::Registers;
 use crate::slots::SLOTS_MAX;
-use crate::transmit::{TransmitCounters, TransmitError};
+use crate::transmit::{Room, TransmitCounters};
 use crate::{e1000e, igb, virtio};
 
 /// What a look into the receive ring found.
@@ -30,14 +30,17 @@ pub(crate) enum Received {
     AnswerInvalid,
 }
 
-/// What an inside driver can do. Never implemented for an outside card.
-pub(crate) trait TwoWay {
+/// A receive half, of which only inside cards have one.
+pub(crate) trait Receives {
+    /// Takes the next frame, if there is one.
     fn receive(&mut self, frame: &mut [u8; FRAME_BYTES_MAX]) -> Received;
-    fn transmit(&mut self, frame: &[u8]) -> Result<(), TransmitError>;
-    fn has_room(&mut self) -> bool;
-    fn link_up(&self) -> bool;
-    fn station_address(&self) -> [u8; 6];
-    fn transmit_counters(&self) -> TransmitCounters;
+}
+
+/// A card with both halves.
+#[derive(Debug)]
+pub(crate) struct Halves<T, V> {
+    pub(crate) transmitter: T,
+    pub(crate) receiver: V,
 }
 
 /// What became of the frames of an inside card.
@@ -64,25 +67,33 @@ pub struct InsideCard<R = MmioRegion> {
 
 #[derive(Debug)]
 enum Driver<R> {
-    E1000e(e1000e::Inside<R>),
-    Igb(igb::Inside<R>),
-    VirtioNet(virtio::Inside<R>),
+    E1000e(e1000e::inside::Inside<R>),
+    Igb(igb::inside::Inside<R>),
+    VirtioNet(virtio::inside::Inside<R>),
 }
 
 impl<R: Registers> Driver<R> {
-    fn card(&self) -> &dyn TwoWay {
+    fn receiver(&mut self) -> &mut dyn Receives {
         match self {
-            Self::E1000e(card) => card,
-            Self::Igb(card) => card,
-            Self::VirtioNet(card) => card,
+            Self::E1000e(card) => &mut card.receiver,
+            Self::Igb(card) => &mut card.receiver,
+            Self::VirtioNet(card) => &mut card.receiver,
         }
     }
 
-    fn card_mut(&mut self) -> &mut dyn TwoWay {
+    fn transmitter(&self) -> &dyn Room {
         match self {
-            Self::E1000e(card) => card,
-            Self::Igb(card) => card,
-            Self::VirtioNet(card) => card,
+            Self::E1000e(card) => &card.transmitter,
+            Self::Igb(card) => &card.transmitter,
+            Self::VirtioNet(card) => &card.transmitter,
+        }
+    }
+
+    fn transmitter_mut(&mut self) -> &mut dyn Room {
+        match self {
+            Self::E1000e(card) => &mut card.transmitter,
+            Self::Igb(card) => &mut card.transmitter,
+            Self::VirtioNet(card) => &mut card.transmitter,
         }
     }
 }
@@ -99,10 +110,10 @@ impl<R: Registers> InsideCard<R> {
         let (function, model) = open(platform, address)?;
         let driver = match model {
             Model::Igb { receive_queues } => {
-                Driver::Igb(igb::Inside::start(platform, &function, receive_queues)?)
+                Driver::Igb(igb::inside::start(platform, &function, receive_queues)?)
             }
-            Model::E1000e => Driver::E1000e(e1000e::Inside::start(platform, &function)?),
-            Model::VirtioNet => Driver::VirtioNet(virtio::Inside::start(platform, &function)?),
+            Model::E1000e => Driver::E1000e(e1000e::inside::start(platform, &function)?),
+            Model::VirtioNet => Driver::VirtioNet(virtio::inside::start(platform, &function)?),
         };
         let counters = InsideCounters::default();
         Ok(Self { driver, counters, received: [0; FRAME_BYTES_MAX], sending: [0; FRAME_BYTES_MAX] })
@@ -121,25 +132,25 @@ impl<R: Registers> InsideCard<R> {
     /// The card's own Ethernet address.
     #[must_use]
     pub fn station_address(&self) -> [u8; 6] {
-        self.driver.card().station_address()
+        self.driver.transmitter().station_address()
     }
 
     /// Whether the cable carries a link.
     #[must_use]
     pub fn link_up(&self) -> bool {
-        self.driver.card().link_up()
+        self.driver.transmitter().link_up()
     }
 
     /// What became of the frames so far.
     #[must_use]
     pub fn counters(&self) -> InsideCounters {
-        InsideCounters { transmit: self.driver.card().transmit_counters(), ..self.counters }
+        InsideCounters { transmit: self.driver.transmitter().counters(), ..self.counters }
     }
 
     /// Takes the next good frame, dropping at most one ring of others; tells its length.
     fn next_frame(&mut self) -> Option<usize> {
         for _ in 0..SLOTS_MAX {
-            match self.driver.card_mut().receive(&mut self.received) {
+            match self.driver.receiver().receive(&mut self.received) {
                 Received::Nothing => return None,
                 Received::Frame { bytes } => {
                     self.counters.frames_received += 1;
@@ -172,7 +183,7 @@ impl<R: Registers> Device for InsideCard<R> {
     }
 
     fn transmit(&mut self, _: Instant) -> Option<TransmitSlot<'_, R>> {
-        let has_room = self.driver.card_mut().has_room();
+        let has_room = self.driver.transmitter_mut().has_room();
         has_room.then_some(TransmitSlot { driver: &mut self.driver, frame: &mut self.sending })
     }
 
@@ -210,7 +221,7 @@ impl<R: Registers> TxToken for TransmitSlot<'_, R> {
         let frame = &mut self.frame[..bytes];
         let result = write(frame);
         // The driver counts what it had to refuse; smoltcp's protocols send again.
-        let _ = self.driver.card_mut().transmit(frame);
+        let _ = self.driver.transmitter_mut().transmit(frame);
         result
     }
 }

@@ -13,12 +13,13 @@
 
 mod buffers;
 pub mod bystanders;
-pub mod e1000e;
+mod e1000e;
 mod error;
 pub mod ethernet;
 mod frame;
-pub mod igb;
+mod igb;
 mod inside;
+mod intel;
 #[allow(unsafe_code)]
 mod memory;
 mod outside;
@@ -28,7 +29,7 @@ mod registers;
 mod sight;
 mod slots;
 mod transmit;
-pub mod virtio;
+mod virtio;
 
 pub use error::{CardList, ReceivePath, StartError};
 pub use frame::{FrameError, HEADERS_BYTES, UDP_PAYLOAD_BYTES_MAX, UdpFrame};

@@ -68,13 +68,33 @@ pub enum CardModel {
 /// is_a_network_device::<noreturn_nic::InsideCard>();
 /// ```
 #[derive(Debug)]
-pub enum OutsideCard<R = MmioRegion> {
-    /// Intel 82574.
-    E1000e(e1000e::Outside<R>),
-    /// Intel 82576, I350, I210 or I211.
-    Igb(igb::Outside<R>),
-    /// virtio-net.
-    VirtioNet(virtio::Outside<R>),
+pub struct OutsideCard<R = MmioRegion> {
+    driver: Driver<R>,
+    link_place: LinkPlace,
+}
+
+/// The transmit half of a driver, and nothing else of it.
+#[derive(Debug)]
+enum Driver<R> {
+    E1000e(e1000e::Transmitter<R>),
+    Igb(igb::Transmitter<R>),
+    VirtioNet(virtio::Transmitter<R>),
+}
+
+/// A transmit half that sends.
+#[derive(Debug)]
+pub(crate) struct Started<T> {
+    pub(crate) card: T,
+    pub(crate) firmware: FirmwareState,
+    /// Where the card tells whether it has a link.
+    pub(crate) link_place: LinkPlace,
+}
+
+impl<T> Started<T> {
+    fn map<R>(self, driver: impl FnOnce(T) -> Driver<R>) -> (OutsideCard<R>, FirmwareState) {
+        let Self { card, firmware, link_place } = self;
+        (OutsideCard { driver: driver(card), link_place }, firmware)
+    }
 }
 
 impl<R: Registers> OutsideCard<R> {
@@ -88,25 +108,22 @@ impl<R: Registers> OutsideCard<R> {
         address: PciAddress,
     ) -> Result<(Self, FirmwareState), StartError> {
         let (function, model) = open(platform, address)?;
-        match model {
-            Model::Igb { receive_queues } => igb::Outside::start(platform, &function, receive_queues)
-                .map(|(card, left)| (Self::Igb(card), left)),
-            Model::E1000e => {
-                e1000e::Outside::start(platform, &function).map(|(card, left)| (Self::E1000e(card), left))
+        Ok(match model {
+            Model::Igb { receive_queues } => {
+                igb::outside::start(platform, &function, receive_queues)?.map(Driver::Igb)
             }
-            Model::VirtioNet => {
-                virtio::Outside::start(platform, &function).map(|(card, left)| (Self::VirtioNet(card), left))
-            }
-        }
+            Model::E1000e => e1000e::outside::start(platform, &function)?.map(Driver::E1000e),
+            Model::VirtioNet => virtio::outside::start(platform, &function)?.map(Driver::VirtioNet),
+        })
     }
 
     /// Which driver runs the card.
     #[must_use]
     pub fn model(&self) -> CardModel {
-        match self {
-            Self::E1000e(_) => CardModel::IntelE1000e,
-            Self::Igb(_) => CardModel::IntelIgb,
-            Self::VirtioNet(_) => CardModel::VirtioNet,
+        match self.driver {
+            Driver::E1000e(_) => CardModel::IntelE1000e,
+            Driver::Igb(_) => CardModel::IntelIgb,
+            Driver::VirtioNet(_) => CardModel::VirtioNet,
         }
     }
 
@@ -118,30 +135,22 @@ impl<R: Registers> OutsideCard<R> {
         &self,
         platform: &mut P,
     ) -> Result<LinkSight<R>, StartError> {
-        LinkSight::open(platform, self.link_place())
-    }
-
-    fn link_place(&self) -> LinkPlace {
-        match self {
-            Self::E1000e(card) => card.link_place(),
-            Self::Igb(card) => card.link_place(),
-            Self::VirtioNet(card) => card.link_place(),
-        }
+        LinkSight::open(platform, self.link_place)
     }
 
     fn card(&self) -> &dyn TransmitOnly {
-        match self {
-            Self::E1000e(card) => card,
-            Self::Igb(card) => card,
-            Self::VirtioNet(card) => card,
+        match &self.driver {
+            Driver::E1000e(card) => card,
+            Driver::Igb(card) => card,
+            Driver::VirtioNet(card) => card,
         }
     }
 
     fn card_mut(&mut self) -> &mut dyn TransmitOnly {
-        match self {
-            Self::E1000e(card) => card,
-            Self::Igb(card) => card,
-            Self::VirtioNet(card) => card,
+        match &mut self.driver {
+            Driver::E1000e(card) => card,
+            Driver::Igb(card) => card,
+            Driver::VirtioNet(card) => card,
         }
     }
 }

@@ -3,6 +3,13 @@
 use core::fmt;
 
 use crate::ethernet::{FRAME_BYTES_MAX, HEADER_BYTES};
+use crate::outside::TransmitOnly;
+
+/// What only the inside asks of a transmit half, besides everything else.
+pub(crate) trait Room: TransmitOnly {
+    /// Whether a frame would find room.
+    fn has_room(&mut self) -> bool;
+}
 
 /// Why a frame was not sent.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

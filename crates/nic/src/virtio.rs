@@ -5,11 +5,11 @@
 //! fields of the read-only configuration valid (MAC, STATUS), and ACCESS_PLATFORM, without which
 //! the card would go past the machine's DMA remapping.
 //!
-//! [`Outside`] holds the transmit half alone: queue 1 of the device, and no way to name another.
-//! [`Inside`] holds the same half and a receive half with register mappings of its own.
+//! [`outside`] starts the transmit half alone: queue 1 of the device, and no way to name another.
+//! [`inside`] starts the same half and a receive half with register mappings of its own.
 
-mod inside;
-mod outside;
+pub(crate) mod inside;
+pub(crate) mod outside;
 mod queue_memory;
 mod receive;
 mod transmit;
@@ -17,8 +17,7 @@ mod transmit_queue;
 mod transmit_registers;
 mod windows;
 
-pub use inside::Inside;
-pub use outside::Outside;
+pub(crate) use transmit::Transmitter;
 
 use crate::pci::Function;
 

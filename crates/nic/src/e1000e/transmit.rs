@@ -3,36 +3,27 @@
 use super::transmit_registers::EvidenceRegister as Evidence;
 use super::transmit_registers::TransmitRegister as Register;
 use super::transmit_registers::TransmitRegisters;
-use super::transmit_ring::{Descriptors, TransmitRing};
-use super::{DESCRIPTOR_BYTES, RING_ENTRIES};
 use crate::error::{ReceivePath, StartError};
-use crate::ethernet::{is_length_valid, is_station_address};
-use crate::outside::FirmwareState;
+use crate::ethernet::is_length_valid;
+use crate::intel::bits::{
+    CONTROL_FLOW_CONTROL, CONTROL_FORCE_SPEED_AND_DUPLEX, CONTROL_MASTER_DISABLE, CONTROL_RESET,
+    CONTROL_SET_LINK_UP, MANAGEMENT_RECEIVES, RECEIVE_ENABLE, STATUS_LINK_UP, STATUS_MASTER_ENABLED,
+    TRANSMIT_COLLISIONS_MASK, TRANSMIT_ENABLE, TRANSMIT_SETTINGS,
+};
+use crate::intel::transmit::{Descriptors, TransmitRing};
+use crate::intel::{self, RING_BYTES};
+use crate::outside::{FirmwareState, TransmitOnly};
 use crate::pci::PciAddress;
 use crate::platform::{Platform, wait_until};
 use crate::registers::Registers;
-use crate::transmit::{TransmitCounters, TransmitError};
+use crate::transmit::{Room, TransmitCounters, TransmitError};
 
-const CONTROL_MASTER_DISABLE: u32 = 1 << 2;
-const CONTROL_SET_LINK_UP: u32 = 1 << 6;
-const CONTROL_FORCE_SPEED_AND_DUPLEX: u32 = 1 << 11 | 1 << 12;
-const CONTROL_RESET: u32 = 1 << 26;
-const CONTROL_FLOW_CONTROL: u32 = 1 << 27 | 1 << 28;
-const STATUS_LINK_UP: u32 = 1 << 1;
-const STATUS_MASTER_ENABLED: u32 = 1 << 19;
 const SETTINGS_READ: u32 = 1 << 9;
-const RECEIVE_ENABLE: u32 = 1 << 1;
-const MANAGEMENT_RECEIVES: u32 = 1 << 17;
-const ADDRESS_VALID: u32 = 1 << 31;
 
 /// Gaps for copper, the datasheet's values: 8, 8 and 6.
 const INTER_PACKET_GAP: u32 = 8 | 8 << 10 | 6 << 20;
 /// Write back every descriptor, counted in descriptors (GRAN, bit 22, WTHRESH 1).
 const DESCRIPTOR_CONTROL: u32 = 1 << 24 | 1 << 22 | 1 << 16;
-const TRANSMIT_ENABLE: u32 = 1 << 1;
-const TRANSMIT_COLLISIONS_MASK: u32 = 0xff << 4 | 0x3ff << 12;
-/// Pad short packets, 15 retries, full-duplex distance 63, retransmit on late collision.
-const TRANSMIT_SETTINGS: u32 = 1 << 3 | 0x0f << 4 | 0x3f << 12 | 1 << 24;
 
 /// How long the card may take to stop its own bus accesses.
 const DRAIN_TIMEOUT_US: u64 = 100_000;
@@ -45,7 +36,7 @@ const PHY_PAUSE_US: u32 = 25_000;
 
 /// A card that can send, and do nothing else.
 #[derive(Debug)]
-pub(super) struct Transmitter<R> {
+pub(crate) struct Transmitter<R> {
     registers: TransmitRegisters<R>,
     ring: TransmitRing,
     station_address: [u8; 6],
@@ -80,12 +71,6 @@ impl<R: Registers> Transmitter<R> {
         self.registers.change(Register::TransmitControl, TRANSMIT_COLLISIONS_MASK, settings);
     }
 
-    /// Sends a frame of 14 to 1514 bytes.
-    pub(super) fn transmit(&mut self, frame: &[u8]) -> Result<(), TransmitError> {
-        let outcome = self.push(frame);
-        self.counters.count(outcome)
-    }
-
     fn push(&mut self, frame: &[u8]) -> Result<(), TransmitError> {
         if !is_length_valid(frame.len()) {
             return Err(TransmitError::Length { bytes: frame.len() });
@@ -94,27 +79,29 @@ impl<R: Registers> Transmitter<R> {
         self.registers.write(Register::RingTail, tail);
         Ok(())
     }
+}
 
-    /// Whether a frame would find room.
-    pub(super) fn has_room(&mut self) -> bool {
-        self.ring.has_room()
+impl<R: Registers> TransmitOnly for Transmitter<R> {
+    fn transmit(&mut self, frame: &[u8]) -> Result<(), TransmitError> {
+        let outcome = self.push(frame);
+        self.counters.count(outcome)
     }
 
-    pub(super) fn link_up(&self) -> bool {
+    fn link_up(&self) -> bool {
         let status = self.registers.evidence(Evidence::Status);
         status != u32::MAX && status & STATUS_LINK_UP != 0
     }
 
-    pub(super) fn station_address(&self) -> [u8; 6] {
+    fn station_address(&self) -> [u8; 6] {
         self.station_address
     }
 
-    pub(super) fn counters(&self) -> TransmitCounters {
+    fn counters(&self) -> TransmitCounters {
         self.counters
     }
 
     /// Shows by the card's own registers that nothing in it receives.
-    pub(super) fn check_receive_off(&self) -> Result<(), ReceivePath> {
+    fn check_receive_off(&mut self) -> Result<(), ReceivePath> {
         let receive_control = self.registers.evidence(Evidence::ReceiveControl);
         if receive_control != 0 {
             return Err(ReceivePath::Receiver { receive_control });
@@ -124,6 +111,12 @@ impl<R: Registers> Transmitter<R> {
             0 => Ok(()),
             _ => Err(ReceivePath::Management { management_control }),
         }
+    }
+}
+
+impl<R: Registers> Room for Transmitter<R> {
+    fn has_room(&mut self) -> bool {
+        self.ring.has_room()
     }
 }
 
@@ -180,7 +173,7 @@ fn work_around_errata<R: Registers>(registers: &mut TransmitRegisters<R>) {
 fn give_ring<R: Registers>(registers: &mut TransmitRegisters<R>, ring: &TransmitRing) {
     registers.write(Register::RingLow, ring.physical() as u32);
     registers.write(Register::RingHigh, (ring.physical() >> 32) as u32);
-    registers.write(Register::RingBytes, (RING_ENTRIES * DESCRIPTOR_BYTES) as u32);
+    registers.write(Register::RingBytes, RING_BYTES as u32);
     registers.write(Register::RingHead, 0);
     registers.write(Register::RingTail, 0);
     registers.write(Register::DescriptorControl, DESCRIPTOR_CONTROL);
@@ -189,8 +182,8 @@ fn give_ring<R: Registers>(registers: &mut TransmitRegisters<R>, ring: &Transmit
 
 /// The address that the card has read from its own settings.
 fn station_address<R: Registers>(registers: &TransmitRegisters<R>) -> Option<[u8; 6]> {
-    let low = registers.evidence(Evidence::StationAddressLow).to_le_bytes();
-    let high = registers.evidence(Evidence::StationAddressHigh);
-    let address = [low[0], low[1], low[2], low[3], high as u8, (high >> 8) as u8];
-    (high & ADDRESS_VALID != 0 && is_station_address(address)).then_some(address)
+    intel::station_address(
+        registers.evidence(Evidence::StationAddressLow),
+        registers.evidence(Evidence::StationAddressHigh),
+    )
 }

@@ -1,72 +1,30 @@
 //! The card on the outside: its transmit half, and nothing to receive with.
 
 use super::transmit::Transmitter;
-use crate::e1000e::{locate, map};
-use crate::error::{ReceivePath, StartError};
-use crate::outside::{FirmwareState, TransmitOnly};
+use crate::error::StartError;
+use crate::intel::{STATUS, locate, map};
+use crate::outside::{Started, TransmitOnly};
 use crate::pci::Function;
 use crate::platform::Platform;
-use crate::registers::Registers;
 use crate::sight::LinkPlace;
-use crate::transmit::{TransmitCounters, TransmitError};
 
-/// Offset of STATUS (82576 datasheet, 8.2.2).
-const STATUS: u64 = 0x0008;
-
-/// A card of this family that only sends.
-#[derive(Debug)]
-pub struct Outside<R> {
-    transmitter: Transmitter<R>,
-    link_place: LinkPlace,
-}
-
-impl<R: Registers> Outside<R> {
-    /// Starts a card whose bus mastering is off.
-    ///
-    /// # Errors
-    /// [`StartError`]; the card then stays without bus mastering.
-    pub(crate) fn start<P: Platform<Registers = R>>(
-        platform: &mut P,
-        function: &Function,
-        receive_queues: usize,
-    ) -> Result<(Self, FirmwareState), StartError> {
-        let address = function.address;
-        let physical = locate(platform, function)?;
-        let registers = map(platform, physical)?;
-        let (mut transmitter, firmware) = Transmitter::prepare(platform, registers, address, receive_queues)?;
-        let refused = |path| StartError::CanReceive { address, path };
-        transmitter.check_receive_off().map_err(refused)?;
-        transmitter.enable(platform, address)?;
-        transmitter.check_receive_off().map_err(refused)?;
-        function.allow_bus_mastering(platform);
-        let link_place = LinkPlace::Intel { physical: physical + STATUS };
-        Ok((Self { transmitter, link_place }, firmware))
-    }
-
-    /// Where the card tells whether it has a link.
-    pub(crate) const fn link_place(&self) -> LinkPlace {
-        self.link_place
-    }
-}
-
-impl<R: Registers> TransmitOnly for Outside<R> {
-    fn transmit(&mut self, frame: &[u8]) -> Result<(), TransmitError> {
-        self.transmitter.transmit(frame)
-    }
-
-    fn link_up(&self) -> bool {
-        self.transmitter.link_up()
-    }
-
-    fn station_address(&self) -> [u8; 6] {
-        self.transmitter.station_address()
-    }
-
-    fn counters(&self) -> TransmitCounters {
-        self.transmitter.counters()
-    }
-
-    fn check_receive_off(&mut self) -> Result<(), ReceivePath> {
-        self.transmitter.check_receive_off()
-    }
+/// Starts a card whose bus mastering is off.
+///
+/// # Errors
+/// [`StartError`]; the card then stays without bus mastering.
+pub(crate) fn start<P: Platform>(
+    platform: &mut P,
+    function: &Function,
+    receive_queues: usize,
+) -> Result<Started<Transmitter<P::Registers>>, StartError> {
+    let address = function.address;
+    let physical = locate(platform, function)?;
+    let registers = map(platform, physical)?;
+    let (mut card, firmware) = Transmitter::prepare(platform, registers, address, receive_queues)?;
+    let refused = |path| StartError::CanReceive { address, path };
+    card.check_receive_off().map_err(refused)?;
+    card.enable(platform, address)?;
+    card.check_receive_off().map_err(refused)?;
+    function.allow_bus_mastering(platform);
+    Ok(Started { card, firmware, link_place: LinkPlace::Intel { physical: physical + STATUS } })
 }

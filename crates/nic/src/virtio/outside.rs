@@ -2,74 +2,35 @@
 
 use super::transmit::Transmitter;
 use super::windows::Windows;
-use crate::error::{ReceivePath, StartError};
-use crate::outside::{FirmwareState, TransmitOnly};
+use crate::error::StartError;
+use crate::outside::{Started, TransmitOnly};
 use crate::pci::Function;
 use crate::platform::Platform;
-use crate::registers::Registers;
 use crate::sight::LinkPlace;
-use crate::transmit::{TransmitCounters, TransmitError};
 
 /// Offset in the device window of the word whose upper half is `status` (VIRTIO 1.2, 5.1.4).
 const STATUS_WORD: u64 = 4;
 
-/// A virtio-net card that only sends.
-#[derive(Debug)]
-pub struct Outside<R> {
-    transmitter: Transmitter<R>,
-    link_place: LinkPlace,
-}
-
-impl<R: Registers> Outside<R> {
-    /// Starts a card whose bus mastering is off.
-    ///
-    /// # Errors
-    /// [`StartError`]; the card then has no bus mastering.
-    pub(crate) fn start<P: Platform<Registers = R>>(
-        platform: &mut P,
-        function: &Function,
-    ) -> Result<(Self, FirmwareState), StartError> {
-        let address = function.address;
-        let windows = Windows::find(platform, function)?;
-        let (mut transmitter, firmware) = Transmitter::prepare(platform, &windows, address)?;
-        let refused = |path| StartError::CanReceive { address, path };
-        transmitter.check_receive_off().map_err(refused)?;
-        function.allow_bus_mastering(platform);
-        transmitter.enable();
-        transmitter.check_receive_off().map_err(|path| {
-            function.silence(platform);
-            refused(path)
-        })?;
-        let physical = windows.device.physical() + STATUS_WORD;
-        let told = transmitter.tells_link();
-        let link_place = if told { LinkPlace::VirtioNet { physical } } else { LinkPlace::Untold };
-        Ok((Self { transmitter, link_place }, firmware))
-    }
-
-    /// Where the card tells whether it has a link.
-    pub(crate) const fn link_place(&self) -> LinkPlace {
-        self.link_place
-    }
-}
-
-impl<R: Registers> TransmitOnly for Outside<R> {
-    fn transmit(&mut self, frame: &[u8]) -> Result<(), TransmitError> {
-        self.transmitter.transmit(frame)
-    }
-
-    fn link_up(&self) -> bool {
-        self.transmitter.link_up()
-    }
-
-    fn station_address(&self) -> [u8; 6] {
-        self.transmitter.station_address()
-    }
-
-    fn counters(&self) -> TransmitCounters {
-        self.transmitter.counters()
-    }
-
-    fn check_receive_off(&mut self) -> Result<(), ReceivePath> {
-        self.transmitter.check_receive_off()
-    }
+/// Starts a card whose bus mastering is off.
+///
+/// # Errors
+/// [`StartError`]; the card then has no bus mastering.
+pub(crate) fn start<P: Platform>(
+    platform: &mut P,
+    function: &Function,
+) -> Result<Started<Transmitter<P::Registers>>, StartError> {
+    let address = function.address;
+    let windows = Windows::find(platform, function)?;
+    let (mut card, firmware) = Transmitter::prepare(platform, &windows, address)?;
+    let refused = |path| StartError::CanReceive { address, path };
+    card.check_receive_off().map_err(refused)?;
+    function.allow_bus_mastering(platform);
+    card.enable();
+    card.check_receive_off().map_err(|path| {
+        function.silence(platform);
+        refused(path)
+    })?;
+    let physical = windows.device.physical() + STATUS_WORD;
+    let link_place = if card.tells_link() { LinkPlace::VirtioNet { physical } } else { LinkPlace::Untold };
+    Ok(Started { card, firmware, link_place })
 }

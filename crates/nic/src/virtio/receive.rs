@@ -7,7 +7,7 @@ use super::windows::Windows;
 use crate::buffers::{BUFFER_BYTES, Buffers};
 use crate::error::StartError;
 use crate::ethernet::{FRAME_BYTES_MAX, HEADER_BYTES};
-use crate::inside::Received;
+use crate::inside::{Received, Receives};
 use crate::pci::PciAddress;
 use crate::platform::{DmaAccess, Platform};
 use crate::registers::Registers;
@@ -22,7 +22,7 @@ const DEVICE_WRITES: u16 = 2;
 
 /// A card's receive queue and its buffers.
 #[derive(Debug)]
-pub(super) struct Receiver<R> {
+pub(crate) struct Receiver<R> {
     notify: R,
     doorbell: usize,
     memory: QueueMemory,
@@ -57,21 +57,6 @@ impl<R: Registers> Receiver<R> {
         self.offer_free();
     }
 
-    /// Takes the next frame out of the queue, if there is one.
-    pub(super) fn receive(&mut self, frame: &mut [u8; FRAME_BYTES_MAX]) -> Received {
-        let used = match self.memory.take_used() {
-            Ok(None) => return Received::Nothing,
-            Ok(Some(used)) => used,
-            Err(_) => return Received::AnswerInvalid,
-        };
-        if !self.free.give_back(used.id, self.memory.entries()) {
-            return Received::AnswerInvalid;
-        }
-        let received = self.copy_frame(used, frame);
-        self.offer_free();
-        received
-    }
-
     /// Copies the frame, unless the card alleges a length that no frame has. The descriptor's
     /// number has been checked.
     fn copy_frame(&self, used: Used, frame: &mut [u8; FRAME_BYTES_MAX]) -> Received {
@@ -92,5 +77,21 @@ impl<R: Registers> Receiver<R> {
             self.memory.offer(slot, physical, BUFFER_BYTES as u32, DEVICE_WRITES);
         }
         self.notify.write16(self.doorbell, RECEIVE_QUEUE);
+    }
+}
+
+impl<R: Registers> Receives for Receiver<R> {
+    fn receive(&mut self, frame: &mut [u8; FRAME_BYTES_MAX]) -> Received {
+        let used = match self.memory.take_used() {
+            Ok(None) => return Received::Nothing,
+            Ok(Some(used)) => used,
+            Err(_) => return Received::AnswerInvalid,
+        };
+        if !self.free.give_back(used.id, self.memory.entries()) {
+            return Received::AnswerInvalid;
+        }
+        let received = self.copy_frame(used, frame);
+        self.offer_free();
+        received
     }
 }

@@ -6,11 +6,11 @@ use super::transmit_registers::TransmitRegisters;
 use super::windows::Windows;
 use crate::error::{ReceivePath, StartError};
 use crate::ethernet::{is_length_valid, is_station_address};
-use crate::outside::FirmwareState;
+use crate::outside::{FirmwareState, TransmitOnly};
 use crate::pci::PciAddress;
 use crate::platform::{Platform, wait_until};
 use crate::registers::Registers;
-use crate::transmit::{TransmitCounters, TransmitError};
+use crate::transmit::{Room, TransmitCounters, TransmitError};
 
 /// Device status bits (VIRTIO 1.2, 2.1).
 const ACKNOWLEDGE: u8 = 1;
@@ -33,7 +33,7 @@ const RESET_TIMEOUT_US: u64 = 1_000_000;
 
 /// A card that can send, and do nothing else.
 #[derive(Debug)]
-pub(super) struct Transmitter<R> {
+pub(crate) struct Transmitter<R> {
     registers: TransmitRegisters<R>,
     queue: TransmitQueue,
     station_address: [u8; 6],
@@ -68,12 +68,6 @@ impl<R: Registers> Transmitter<R> {
         self.registers.set_status(ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK);
     }
 
-    /// Sends a frame of 14 to 1514 bytes.
-    pub(super) fn transmit(&mut self, frame: &[u8]) -> Result<(), TransmitError> {
-        let outcome = self.push(frame);
-        self.counters.count(outcome)
-    }
-
     fn push(&mut self, frame: &[u8]) -> Result<(), TransmitError> {
         if !is_length_valid(frame.len()) {
             return Err(TransmitError::Length { bytes: frame.len() });
@@ -85,33 +79,41 @@ impl<R: Registers> Transmitter<R> {
         Ok(())
     }
 
-    /// Whether a frame would find room.
-    pub(super) fn has_room(&mut self) -> bool {
-        self.queue.has_room()
-    }
-
-    /// A card that does not tell its link's state is taken to have one (VIRTIO 1.2, 5.1.4).
-    pub(super) fn link_up(&self) -> bool {
-        let works = self.registers.status() & (DRIVER_OK | NEEDS_RESET) == DRIVER_OK;
-        works && (self.features & FEATURE_STATUS == 0 || self.registers.link_status_up())
-    }
-
     /// Whether the card tells its link's state.
     pub(super) fn tells_link(&self) -> bool {
         self.features & FEATURE_STATUS != 0
     }
+}
 
-    pub(super) fn station_address(&self) -> [u8; 6] {
+impl<R: Registers> TransmitOnly for Transmitter<R> {
+    fn transmit(&mut self, frame: &[u8]) -> Result<(), TransmitError> {
+        let outcome = self.push(frame);
+        self.counters.count(outcome)
+    }
+
+    /// A card that does not tell its link's state is taken to have one (VIRTIO 1.2, 5.1.4).
+    fn link_up(&self) -> bool {
+        let works = self.registers.status() & (DRIVER_OK | NEEDS_RESET) == DRIVER_OK;
+        works && (self.features & FEATURE_STATUS == 0 || self.registers.link_status_up())
+    }
+
+    fn station_address(&self) -> [u8; 6] {
         self.station_address
     }
 
-    pub(super) fn counters(&self) -> TransmitCounters {
+    fn counters(&self) -> TransmitCounters {
         TransmitCounters { answers_invalid: self.queue.answers_invalid(), ..self.counters }
     }
 
     /// Shows by the card's own registers that nothing in it receives.
-    pub(super) fn check_receive_off(&mut self) -> Result<(), ReceivePath> {
+    fn check_receive_off(&mut self) -> Result<(), ReceivePath> {
         if self.registers.is_receive_queue_enabled() { Err(ReceivePath::Queue) } else { Ok(()) }
+    }
+}
+
+impl<R: Registers> Room for Transmitter<R> {
+    fn has_room(&mut self) -> bool {
+        self.queue.has_room()
     }
 }
 

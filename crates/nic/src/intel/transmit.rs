@@ -1,8 +1,8 @@
-//! The transmit ring: descriptors and a buffer for each. The igb cards use it too: their rings differ in one word of a descriptor.
+//! The transmit ring: descriptors and a buffer for each.
 
 use core::sync::atomic::{Ordering, fence};
 
-use super::{DESCRIPTOR_BYTES, RING_ENTRIES};
+use super::{DESCRIPTOR_BYTES, RING_BYTES, RING_ENTRIES};
 use crate::buffers::{Buffers, allocate};
 use crate::error::StartError;
 use crate::memory::DmaRegion;
@@ -56,7 +56,7 @@ impl TransmitRing {
         card: PciAddress,
         kind: Descriptors,
     ) -> Result<Self, StartError> {
-        let descriptors = allocate(platform, card, RING_ENTRIES * DESCRIPTOR_BYTES, DmaAccess::ReadWrite)?;
+        let descriptors = allocate(platform, card, RING_BYTES, DmaAccess::ReadWrite)?;
         let buffers = Buffers::allocate(platform, card, RING_ENTRIES, DmaAccess::Read)?;
         Ok(Self { kind, descriptors, buffers, next: 0, oldest: 0 })
     }
