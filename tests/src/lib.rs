@@ -14,6 +14,7 @@ pub mod hostile;
 pub mod machine;
 pub mod modbus;
 pub mod network;
+pub mod outage;
 pub mod plant;
 pub mod ports;
 pub mod process;

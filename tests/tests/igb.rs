@@ -6,10 +6,10 @@ use noreturn_tests::card::Card;
 use noreturn_tests::counting::CountingDevice;
 use noreturn_tests::flood;
 use noreturn_tests::machine::Remapping;
+use noreturn_tests::outage;
 use noreturn_tests::ports::free_tcp;
-use noreturn_tests::process::wait_for;
 use noreturn_tests::site::device;
-use noreturn_tests::world::{Plan, World, accounts};
+use noreturn_tests::world::{Plan, World};
 
 const QUEUES: u64 = 16;
 
@@ -63,27 +63,7 @@ fn inside_is_fenced() -> Result<()> {
     all_goes_on(Card::Igb, Card::E1000e, Remapping::FourLevels, "active")
 }
 
-/// A pulled cable is seen, nothing leaves, and everything comes when it is back.
 #[test]
-fn a_pulled_cable_loses_nothing() -> Result<()> {
-    let port = free_tcp()?;
-    let _device = CountingDevice::start(port)?;
-    let point =
-        "[[modbus.point]]\nname = \"count\"\nfunction = 3\naddress = 0\ntype = \"u32\"\nperiod_ms = 50\n";
-    let modbus = device("plc", port, 1, "timeout_ms = 5000\n") + point;
-    let mut world = World::start(&Plan::with_outside(Card::Igb, modbus))?;
-    world.wait_for_records(20)?;
-    world.machine.set_outside_link(false)?;
-    world.machine.wait_for_serial("alarm outside_link_down raised")?;
-    world.machine.set_outside_link(true)?;
-    let frames = world.wire.frames();
-    wait_for("frames after the cable is back", || {
-        world.machine.check_running()?;
-        Ok((world.wire.frames() > frames + 50).then_some(()))
-    })?;
-    for (tag, account) in accounts(&world.receiver.lines()?) {
-        account.check()?;
-        assert_eq!(account.gaps, [], "{tag}");
-    }
-    Ok(())
+fn an_outage_of_the_cable_is_made_up_for() -> Result<()> {
+    outage::is_made_up_for(Card::Igb)
 }

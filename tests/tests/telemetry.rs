@@ -1,18 +1,16 @@
 //! The main job: what an independent Modbus server holds is what an MQTT subscriber gets, as it changes,
 //! through the real image, booted from a read-only USB stick, with either card on either side.
 
-use std::collections::BTreeSet;
-
 use anyhow::Result;
 use noreturn_tests::card::Card;
 use noreturn_tests::counting::{CountingDevice, counters};
 use noreturn_tests::modbus::ModbusServer;
+use noreturn_tests::outage;
 use noreturn_tests::ports::free_tcp;
-use noreturn_tests::process::wait_for;
 use noreturn_tests::site::device;
 use noreturn_tests::wire::Faults;
-use noreturn_tests::world::{Account, Plan, World, accounts};
-use serde_json::{Value, json};
+use noreturn_tests::world::{Plan, World, accounts};
+use serde_json::json;
 
 const TIMING: &str = "timeout_ms = 2000\nbackoff_ms_min = 100\nbackoff_ms_max = 500\n";
 
@@ -132,58 +130,12 @@ fn over_a_bad_network_everything_is_delivered_once_in_order_or_reported() -> Res
     Ok(())
 }
 
-/// The cable is out while the plant goes on: all of that arrives once it is back, each record once and marked.
-fn an_outage_of_the_cable_is_made_up_for(outside: Card) -> Result<()> {
-    const POINTS: u16 = 4;
-    const OUTAGE_ANSWERS: usize = 100;
-    let port = free_tcp()?;
-    let device = CountingDevice::start(port)?;
-    let history = "[link.history]\nshare_per_mille = 200\ninterval_ms = 500\n";
-    let modbus = format!("\n{history}{}", counters(port, POINTS, 50));
-    let mut world = World::start(&Plan { broker: true, ..Plan::with_outside(outside, modbus) })?;
-    world.wait_for_records(100)?;
-    let answered = |answers: usize| {
-        wait_for(&format!("{answers} answers"), || Ok((device.answers() >= answers).then_some(answers)))
-    };
-    world.machine.set_outside_link(false)?;
-    let lost = device.answers();
-    let back = answered(lost + OUTAGE_ANSWERS)?;
-    world.machine.set_outside_link(true)?;
-
-    // Each answer is one record of each tag, with the same number.
-    let everything = |tag: &str, account: &Account| {
-        let delivered: BTreeSet<u64> = account.delivered().map(|(sequence, _)| *sequence).collect();
-        tag == "plc/status" || (0..back as u64).all(|sequence| delivered.contains(&sequence))
-    };
-    let accounts = wait_for("the records of the outage", || {
-        world.machine.check_running()?;
-        let accounts = accounts(&world.receiver.lines()?);
-        Ok(accounts.iter().all(|(tag, account)| everything(tag, account)).then_some(accounts))
-    })?;
-    assert_eq!(device.connections(), 1, "values can only be told from the numbers over one connection");
-    assert_eq!(accounts.len(), 1 + usize::from(POINTS), "{:?}", accounts.keys());
-    for (tag, account) in accounts.iter().filter(|(tag, _)| tag.starts_with("plc/count/")) {
-        account.check()?;
-        assert!(account.delivered().all(|(sequence, value)| value.as_u64() == Some(*sequence)), "{tag}");
-        assert!(account.delayed >= OUTAGE_ANSWERS as u64 / 2, "{tag}: only {} were delayed", account.delayed);
-    }
-    let Some(broker) = &world.broker else { unreachable!("the plan has a broker") };
-    let count = |state: &Value, name: &str| state["counters"][name].as_u64();
-    broker.wait_for("noreturn/waterworks/$state", "the outage", |state| {
-        count(state, "outside_link_lost") == Some(1) && count(state, "link_held") > Some(0)
-    })?;
-    world.check_wire()?;
-    let summary = world.receiver.stop()?;
-    assert_eq!(summary["diodes"].as_array().map(Vec::len), Some(1), "the box booted again: {summary}");
-    Ok(())
-}
-
 #[test]
 fn an_outage_of_an_e1000e_cable_is_made_up_for() -> Result<()> {
-    an_outage_of_the_cable_is_made_up_for(Card::E1000e)
+    outage::is_made_up_for(Card::E1000e)
 }
 
 #[test]
 fn an_outage_of_a_virtio_cable_is_made_up_for() -> Result<()> {
-    an_outage_of_the_cable_is_made_up_for(Card::VirtioNet)
+    outage::is_made_up_for(Card::VirtioNet)
 }

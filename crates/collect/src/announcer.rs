@@ -33,8 +33,17 @@ impl Announcer {
     #[must_use]
     pub fn new(sources: Vec<Source>, period_ms: u32, uptime_us: u64) -> Self {
         let interval_us = u64::from(period_ms) * 1000 / messages(sources.len()).max(1) as u64;
-        let next_at_us = if sources.is_empty() { u64::MAX } else { uptime_us };
-        Self { sources, interval_us, next_at_us, next: 0, first_round: true }
+        let mut announcer = Self { sources, interval_us, next_at_us: u64::MAX, next: 0, first_round: true };
+        announcer.begin(uptime_us);
+        announcer
+    }
+
+    /// Begins with a first round at `uptime_us`, and breaks off the one that is under way: for when nothing could leave, since nobody
+    /// keeps what is said here.
+    pub fn begin(&mut self, uptime_us: u64) {
+        if !self.sources.is_empty() {
+            (self.next_at_us, self.next, self.first_round) = (uptime_us, 0, true);
+        }
     }
 
     /// When [`Self::poll`] has something to say next, by [`crate::Now::uptime_us`].

@@ -87,6 +87,22 @@ fn nothing_is_announced_where_there_is_no_source() {
 }
 
 #[test]
+fn a_round_that_begins_anew_names_everyone_at_once() {
+    let (sequencer, mut announcer) = (Sequencer::new(40), Announcer::new(sources(40), 5000, 0));
+    let everyone: Vec<u32> = (0..40).collect();
+    assert_eq!(round(&mut announcer, &sequencer, 0..100_000).0, everyone);
+    let second = round(&mut announcer, &sequencer, 100_000..1_000_000).0;
+    assert!(second.len() < 10, "{second:?}: the second round takes 5 s");
+    announcer.begin(2_000_000);
+    assert_eq!(announcer.poll_at(), 2_000_000);
+    assert_eq!(round(&mut announcer, &sequencer, 1_000_000..2_000_000).0, []);
+    assert_eq!(round(&mut announcer, &sequencer, 2_000_000..2_100_000).0, everyone);
+    let mut nobody = Announcer::new(vec![], 5000, 0);
+    nobody.begin(0);
+    assert_eq!(nobody.poll_at(), u64::MAX);
+}
+
+#[test]
 fn a_late_caller_gets_a_bounded_burst() {
     let (sequencer, mut announcer) = (Sequencer::new(1000), Announcer::new(sources(1000), 1000, 0));
     let burst = std::iter::from_fn(|| announcer.poll(3_600_000_000, &sequencer).map(drop)).count();

@@ -35,6 +35,7 @@ pub struct Status {
     modbus: Vec<Door<Modbus>>,
     http: Vec<Door<Http>>,
     look_at_us: u64,
+    outside_link_up: bool,
 }
 
 impl Status {
@@ -57,13 +58,14 @@ impl Status {
             modbus: doors(ports.modbus_port, MODBUS_TRANSMIT_BYTES, Modbus::new, sockets),
             http: doors(ports.http_port, HTTP_TRANSMIT_BYTES, Http::new, sockets),
             look_at_us: 0,
+            outside_link_up: true,
         }
     }
 
-    /// Looks at the hardware and says on the console what is new, one line at a time.
-    pub fn look(&mut self, now: Now, inside_link_up: bool, counters: &Counters) {
+    /// Looks at the hardware and says on the console what is new, one line at a time. Whether the outside link has just come up.
+    pub fn look(&mut self, now: Now, inside_link_up: bool, counters: &Counters) -> bool {
         if now.uptime_us < self.look_at_us {
-            return;
+            return false;
         }
         self.look_at_us = now.uptime_us + LOOK_US;
         let outside_link_up = self.sight.link_up();
@@ -73,6 +75,8 @@ impl Status {
         if let Some(line) = self.panel.line(now.uptime_us) {
             say!("{line}");
         }
+        let was_up = core::mem::replace(&mut self.outside_link_up, outside_link_up);
+        outside_link_up && !was_up
     }
 
     /// Answers who asks; whether anybody did.
