@@ -22,7 +22,7 @@ const KERNEL_ALIGNMENT: u64 = 2 << 20;
 /// Bytes of the function at which the box is stopped that tell where it is.
 const CODE_BYTES: usize = 64;
 /// The instruction at which the box is stopped: every frame comes by there once.
-const STOP_AT: &str = "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion> as noreturn_nic::outside::TransmitOnly>::transmit";
+const STOP_AT: &str = "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion> as noreturn_nic::transmit::TransmitOnly>::transmit";
 /// Frames that are thrown while the box stands still, so that they are there when it goes on. QEMU offers a card that does not
 /// receive one frame after each stop, and keeps the others back.
 const FRAMES_PER_STOP: usize = 4;

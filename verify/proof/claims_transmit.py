@@ -15,7 +15,7 @@ from regions import Access, Policy, Region
 from runs import arguments, executor, finish
 from state import State
 
-OUTSIDE = "<noreturn_nic::{}::transmit::Transmitter<noreturn_nic::memory::MmioRegion> as noreturn_nic::outside::TransmitOnly>"
+OUTSIDE = "<noreturn_nic::{}::transmit::Transmitter<noreturn_nic::memory::MmioRegion> as noreturn_nic::transmit::TransmitOnly>"
 RESULT_BYTES = 32
 ENTRY_NEXT = z3.BitVec("next", 64)
 Conditions = list[tuple[str, z3.BoolRef]]

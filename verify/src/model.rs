@@ -8,7 +8,7 @@ const FUNCTIONS: [(&str, &[u8]); 7] = [
     ("noreturn_kernel::start_outside", b"\xc3"),
     ("<noreturn_kernel::outside::Outside>::step", b"\xe8\x0b\0\0\0\xc3"), // calls the next
     (
-        "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion> as noreturn_nic::outside::TransmitOnly>::transmit",
+        "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion> as noreturn_nic::transmit::TransmitOnly>::transmit",
         b"\x89\x87\x18\x38\0\0\xc3",
     ), // mov [rdi+3818h], eax
     ("<noreturn_nic::intel::receive::ReceiveRing>::take", b"\xc3"),

@@ -355,7 +355,7 @@ fn kernels_that_could_do_what_they_must_not_are_found() {
         "V022",
         "there is no ::outside::Outside>::step",
     );
-    let push = "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion> as noreturn_nic::outside::TransmitOnly>::transmit";
+    let push = "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion> as noreturn_nic::transmit::TransmitOnly>::transmit";
     assert_kernel_fails(&kernel_with_other(2, push, b"\x89\x87\x18\x28\0\0\xc3"), "V022", "[rdi+2818h]");
     assert_kernel_fails(&kernel_with_other(2, push, b"\xb9\x00\xc0\0\0\xc3"), "V022", "mov ecx,0C000h");
     assert_kernel_fails(

@@ -9,39 +9,11 @@ use crate::memory::MmioRegion;
 use crate::outside::{CardModel, Model, open};
 use crate::pci::PciAddress;
 use crate::platform::Platform;
+use crate::receive::{Received, Receives};
 use crate::registers::Registers;
 use crate::slots::SLOTS_MAX;
 use crate::transmit::{Room, TransmitCounters};
 use crate::{e1000e, igb, virtio};
-
-/// What a look into the receive ring found.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Received {
-    /// Nothing.
-    Nothing,
-    /// A frame, copied out.
-    Frame {
-        /// Its length.
-        bytes: usize,
-    },
-    /// A frame with an error flag or an impossible length; dropped.
-    Damaged,
-    /// An answer about a buffer that the card did not have; ignored.
-    AnswerInvalid,
-}
-
-/// A receive half, of which only inside cards have one.
-pub(crate) trait Receives {
-    /// Takes the next frame, if there is one.
-    fn receive(&mut self, frame: &mut [u8; FRAME_BYTES_MAX]) -> Received;
-}
-
-/// A card with both halves.
-#[derive(Debug)]
-pub(crate) struct Halves<T, V> {
-    pub(crate) transmitter: T,
-    pub(crate) receiver: V,
-}
 
 /// What became of the frames of an inside card.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]

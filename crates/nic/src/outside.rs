@@ -6,43 +6,8 @@ use crate::pci::{Function, PciAddress};
 use crate::platform::Platform;
 use crate::registers::Registers;
 use crate::sight::{LinkPlace, LinkSight};
-use crate::transmit::{TransmitCounters, TransmitError};
+use crate::transmit::{FirmwareState, Started, TransmitCounters, TransmitError, TransmitOnly};
 use crate::{e1000e, igb, virtio};
-
-/// All that an outside card can do.
-pub trait TransmitOnly {
-    /// Sends an Ethernet frame of 14 to 1514 bytes, without its check sequence. Shorter ones than
-    /// 60 bytes are padded with zeros. Returns as soon as the frame is copied.
-    ///
-    /// # Errors
-    /// [`TransmitError`]; the frame is then not sent, and counted.
-    fn transmit(&mut self, frame: &[u8]) -> Result<(), TransmitError>;
-
-    /// Whether the cable carries a link.
-    fn link_up(&self) -> bool;
-
-    /// The card's own Ethernet address.
-    fn station_address(&self) -> [u8; 6];
-
-    /// What became of the frames so far.
-    fn counters(&self) -> TransmitCounters;
-
-    /// Asks the card's own registers whether anything in it could receive. To be called now and
-    /// then while running too; a card that fails this must not be used any longer.
-    ///
-    /// # Errors
-    /// [`ReceivePath`], what could receive.
-    fn check_receive_off(&mut self) -> Result<(), ReceivePath>;
-}
-
-/// What the firmware had done with the card before our reset.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FirmwareState {
-    /// The receiver was still enabled.
-    pub receiver_on: bool,
-    /// Frames that the card had received, if it counts them.
-    pub frames_received: Option<u32>,
-}
 
 /// Which driver runs a card.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -81,19 +46,10 @@ enum Driver<R> {
     VirtioNet(virtio::Transmitter<R>),
 }
 
-/// A transmit half that sends.
-#[derive(Debug)]
-pub(crate) struct Started<T> {
-    pub(crate) card: T,
-    pub(crate) firmware: FirmwareState,
-    /// Where the card tells whether it has a link.
-    pub(crate) link_place: LinkPlace,
-}
-
-impl<T> Started<T> {
-    fn map<R>(self, driver: impl FnOnce(T) -> Driver<R>) -> (OutsideCard<R>, FirmwareState) {
-        let Self { card, firmware, link_place } = self;
-        (OutsideCard { driver: driver(card), link_place }, firmware)
+impl<R> OutsideCard<R> {
+    fn of<T>(started: Started<T>, driver: impl FnOnce(T) -> Driver<R>) -> (Self, FirmwareState) {
+        let Started { card, firmware, link_place } = started;
+        (Self { driver: driver(card), link_place }, firmware)
     }
 }
 
@@ -110,10 +66,10 @@ impl<R: Registers> OutsideCard<R> {
         let (function, model) = open(platform, address)?;
         Ok(match model {
             Model::Igb { receive_queues } => {
-                igb::outside::start(platform, &function, receive_queues)?.map(Driver::Igb)
+                Self::of(igb::outside::start(platform, &function, receive_queues)?, Driver::Igb)
             }
-            Model::E1000e => e1000e::outside::start(platform, &function)?.map(Driver::E1000e),
-            Model::VirtioNet => virtio::outside::start(platform, &function)?.map(Driver::VirtioNet),
+            Model::E1000e => Self::of(e1000e::outside::start(platform, &function)?, Driver::E1000e),
+            Model::VirtioNet => Self::of(virtio::outside::start(platform, &function)?, Driver::VirtioNet),
         })
     }
 

@@ -1,9 +1,54 @@
-//! What sending can answer, on either side.
+//! A card's transmit half: all that an outside card is, and a part of an inside one.
 
 use core::fmt;
 
+use crate::error::ReceivePath;
 use crate::ethernet::{FRAME_BYTES_MAX, HEADER_BYTES};
-use crate::outside::TransmitOnly;
+use crate::sight::LinkPlace;
+
+/// All that an outside card can do.
+pub trait TransmitOnly {
+    /// Sends an Ethernet frame of 14 to 1514 bytes, without its check sequence. Shorter ones than
+    /// 60 bytes are padded with zeros. Returns as soon as the frame is copied.
+    ///
+    /// # Errors
+    /// [`TransmitError`]; the frame is then not sent, and counted.
+    fn transmit(&mut self, frame: &[u8]) -> Result<(), TransmitError>;
+
+    /// Whether the cable carries a link.
+    fn link_up(&self) -> bool;
+
+    /// The card's own Ethernet address.
+    fn station_address(&self) -> [u8; 6];
+
+    /// What became of the frames so far.
+    fn counters(&self) -> TransmitCounters;
+
+    /// Asks the card's own registers whether anything in it could receive. To be called now and
+    /// then while running too; a card that fails this must not be used any longer.
+    ///
+    /// # Errors
+    /// [`ReceivePath`], what could receive.
+    fn check_receive_off(&mut self) -> Result<(), ReceivePath>;
+}
+
+/// What the firmware had done with the card before our reset.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FirmwareState {
+    /// The receiver was still enabled.
+    pub receiver_on: bool,
+    /// Frames that the card had received, if it counts them.
+    pub frames_received: Option<u32>,
+}
+
+/// A transmit half that sends.
+#[derive(Debug)]
+pub(crate) struct Started<T> {
+    pub(crate) card: T,
+    pub(crate) firmware: FirmwareState,
+    /// Where the card tells whether it has a link.
+    pub(crate) link_place: LinkPlace,
+}
 
 /// What only the inside asks of a transmit half, besides everything else.
 pub(crate) trait Room: TransmitOnly {

@@ -162,7 +162,7 @@ mod tests {
         for wanted in [
             "hermit::drivers::pci::PCI_DEVICES",
             "<smoltcp::socket::tcp::Socket>::ack_reply",
-            "<noreturn_nic::virtio::outside::Outside<noreturn_nic::memory::MmioRegion> as noreturn_nic::outside::TransmitOnly>::transmit",
+            "<noreturn_nic::virtio::outside::Outside<noreturn_nic::memory::MmioRegion> as noreturn_nic::transmit::TransmitOnly>::transmit",
             "memcpy",
             "<str>::trim_end_matches::<char>",
             "<&mut [u8] as core::fmt::Debug>::fmt",

@@ -50,7 +50,7 @@ mod tests {
             ("<noreturn_kernel::inside::Inside>::step", true),
             ("core::ptr::drop_in_place::<smoltcp::iface::interface::Interface>", true),
             (
-                "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion> as noreturn_nic::outside::TransmitOnly>::transmit",
+                "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion> as noreturn_nic::transmit::TransmitOnly>::transmit",
                 false,
             ),
             ("<noreturn_kernel::outside::Outside>::step", false),

@@ -3,10 +3,10 @@
 use super::transmit::Transmitter;
 use crate::error::StartError;
 use crate::intel::{STATUS, locate, map};
-use crate::outside::{Started, TransmitOnly};
 use crate::pci::Function;
 use crate::platform::Platform;
 use crate::sight::LinkPlace;
+use crate::transmit::{Started, TransmitOnly};
 
 /// Starts a card whose bus mastering is off.
 ///

@@ -2,11 +2,11 @@
 
 use crate::error::StartError;
 use crate::ethernet::FRAME_BYTES_MAX;
-use crate::inside::{Received, Receives};
 use crate::intel::RING_BYTES;
 use crate::intel::receive::{Descriptors, ReceiveRing};
 use crate::pci::PciAddress;
 use crate::platform::Platform;
+use crate::receive::{Received, Receives};
 use crate::registers::Registers;
 
 const RECEIVE_CONTROL: usize = 0x0100;

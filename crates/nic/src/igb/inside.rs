@@ -3,10 +3,10 @@
 use super::receive::Receiver;
 use super::transmit::Transmitter;
 use crate::error::StartError;
-use crate::inside::Halves;
 use crate::intel::{locate, map};
 use crate::pci::Function;
 use crate::platform::Platform;
+use crate::receive::Halves;
 
 /// A card of this family that sends and receives.
 pub(crate) type Inside<R> = Halves<Transmitter<R>, Receiver<R>>;

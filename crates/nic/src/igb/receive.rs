@@ -3,12 +3,12 @@
 use crate::buffers::BUFFER_BYTES;
 use crate::error::StartError;
 use crate::ethernet::FRAME_BYTES_MAX;
-use crate::inside::{Received, Receives};
 use crate::intel::RING_BYTES;
 use crate::intel::bits::QUEUE_ENABLE;
 use crate::intel::receive::{Descriptors, ReceiveRing};
 use crate::pci::PciAddress;
 use crate::platform::{Platform, wait_until};
+use crate::receive::{Received, Receives};
 use crate::registers::Registers;
 
 const RECEIVE_CONTROL: usize = 0x0100;

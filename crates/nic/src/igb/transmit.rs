@@ -13,11 +13,10 @@ use crate::intel::bits::{
 };
 use crate::intel::transmit::{Descriptors, TransmitRing};
 use crate::intel::{self, RING_BYTES};
-use crate::outside::{FirmwareState, TransmitOnly};
 use crate::pci::PciAddress;
 use crate::platform::{Platform, wait_until};
 use crate::registers::Registers;
-use crate::transmit::{Room, TransmitCounters, TransmitError};
+use crate::transmit::{FirmwareState, Room, TransmitCounters, TransmitError, TransmitOnly};
 
 const ADDRESS_VALID: u32 = 1 << 31;
 

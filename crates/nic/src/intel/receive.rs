@@ -6,10 +6,10 @@ use super::{DESCRIPTOR_BYTES, RING_BYTES, RING_ENTRIES};
 use crate::buffers::{Buffers, allocate};
 use crate::error::StartError;
 use crate::ethernet::{FRAME_BYTES_MAX, HEADER_BYTES};
-use crate::inside::Received;
 use crate::memory::DmaRegion;
 use crate::pci::PciAddress;
 use crate::platform::{DmaAccess, Platform};
+use crate::receive::Received;
 
 /// The second half of a descriptor, which is zero until the card has filled the buffer.
 const WRITTEN_BACK_OFFSET: usize = 8;

@@ -4,9 +4,9 @@ use super::receive::Receiver;
 use super::transmit::Transmitter;
 use super::windows::Windows;
 use crate::error::StartError;
-use crate::inside::Halves;
 use crate::pci::Function;
 use crate::platform::Platform;
+use crate::receive::Halves;
 
 /// A virtio-net card that sends and receives.
 pub(crate) type Inside<R> = Halves<Transmitter<R>, Receiver<R>>;

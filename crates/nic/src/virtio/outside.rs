@@ -3,10 +3,10 @@
 use super::transmit::Transmitter;
 use super::windows::Windows;
 use crate::error::StartError;
-use crate::outside::{Started, TransmitOnly};
 use crate::pci::Function;
 use crate::platform::Platform;
 use crate::sight::LinkPlace;
+use crate::transmit::{Started, TransmitOnly};
 
 /// Offset in the device window of the word whose upper half is `status` (VIRTIO 1.2, 5.1.4).
 const STATUS_WORD: u64 = 4;

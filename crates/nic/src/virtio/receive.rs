@@ -7,9 +7,9 @@ use super::windows::Windows;
 use crate::buffers::{BUFFER_BYTES, Buffers};
 use crate::error::StartError;
 use crate::ethernet::{FRAME_BYTES_MAX, HEADER_BYTES};
-use crate::inside::{Received, Receives};
 use crate::pci::PciAddress;
 use crate::platform::{DmaAccess, Platform};
+use crate::receive::{Received, Receives};
 use crate::registers::Registers;
 use crate::slots::FreeSlots;
 

@@ -6,11 +6,10 @@ use super::transmit_registers::TransmitRegisters;
 use super::windows::Windows;
 use crate::error::{ReceivePath, StartError};
 use crate::ethernet::{is_length_valid, is_station_address};
-use crate::outside::{FirmwareState, TransmitOnly};
 use crate::pci::PciAddress;
 use crate::platform::{Platform, wait_until};
 use crate::registers::Registers;
-use crate::transmit::{Room, TransmitCounters, TransmitError};
+use crate::transmit::{FirmwareState, Room, TransmitCounters, TransmitError, TransmitOnly};
 
 /// Device status bits (VIRTIO 1.2, 2.1).
 const ACKNOWLEDGE: u8 = 1;
