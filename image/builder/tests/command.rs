@@ -120,7 +120,9 @@ fn an_image_is_enough_to_build_that_of_another_site_and_owner() {
 fn without_programs_those_of_the_image_beside_diode_image_are_taken() {
     let (tools, other) = (site(), other_site());
     let program = tools.path().join("diode-image");
-    fs::copy(env!("CARGO_BIN_EXE_diode-image"), &program).unwrap();
+    // By another process: a file that this one writes is busy as long as a child of another test has inherited it.
+    let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_diode-image")).arg(&program).status().unwrap();
+    assert!(copied.success());
     let build = || {
         let mut command = Command::new(&program);
         command.args(["build", "--config", "site.toml"]).current_dir(other.path()).output().expect("it runs")
