@@ -29,8 +29,6 @@ use time::Time;
 
 /// Time from one snapshot of the counters to the next; a beacon needs one.
 const SNAPSHOT_US: u64 = 500_000;
-/// After this the outside half, which looks for itself, has seen the outside link, too: names that it gets before are dropped.
-const LINK_SEEN_US: u64 = 250_000;
 /// Frames taken from the card in one step at most: a flood inside must not keep frames from leaving outside.
 const FRAMES_MAX: usize = 64;
 
@@ -119,9 +117,8 @@ impl Inside {
             busy = true;
             write(&mut self.writer, &mut self.written, &mut self.status.backlog, class, message);
         });
-        if self.status.look(now, self.card.link_up(), &self.counters) {
-            self.announcer.begin(now.uptime_us + LINK_SEEN_US);
-        }
+        self.status.look(now, self.card.link_up(), &self.counters);
+        self.announcer.see_link(self.status.backlog.link_up(), now.uptime_us);
         busy |= self.status.serve(now, &mut self.sockets, &mut self.counters);
         self.snapshot(uptime_us);
         Ok(busy)

@@ -17,8 +17,16 @@ const CATCH_UP_MAX: u64 = 64;
 /// Pause between messages of the first round: names are wanted at once, but not in one burst.
 const FIRST_ROUND_INTERVAL_US: u64 = 500;
 
+/// From the rise of the outside link to the round that follows. Until then the outside half, which looks for itself ten times a second,
+/// has seen it, too; what it gets before, it drops.
+const LINK_SEEN_US: u64 = 250_000;
+
+/// Time from one rise of the link that counts to the next, so that who switches it on and off outside cannot have it full of names.
+const RISES_US: u64 = 5_000_000;
+
 /// Says what every source is called and how far it has counted: a first round at once, so that the
-/// first records have names, and then one round in every period, spread evenly.
+/// first records have names, and then one round in every period, spread evenly. Nobody keeps what is said here, so a first
+/// round follows the outside link when it comes up, too.
 #[derive(Debug)]
 pub struct Announcer {
     sources: Vec<Source>,
@@ -26,6 +34,8 @@ pub struct Announcer {
     next_at_us: u64,
     next: usize,
     first_round: bool,
+    link_up: bool,
+    next_rise_at_us: u64,
 }
 
 impl Announcer {
@@ -33,14 +43,30 @@ impl Announcer {
     #[must_use]
     pub fn new(sources: Vec<Source>, period_ms: u32, uptime_us: u64) -> Self {
         let interval_us = u64::from(period_ms) * 1000 / messages(sources.len()).max(1) as u64;
-        let mut announcer = Self { sources, interval_us, next_at_us: u64::MAX, next: 0, first_round: true };
+        let mut announcer = Self {
+            sources,
+            interval_us,
+            next_at_us: u64::MAX,
+            next: 0,
+            first_round: true,
+            link_up: true,
+            next_rise_at_us: 0,
+        };
         announcer.begin(uptime_us);
         announcer
     }
 
-    /// Begins with a first round at `uptime_us`, and breaks off the one that is under way: for when nothing could leave, since nobody
-    /// keeps what is said here.
-    pub fn begin(&mut self, uptime_us: u64) {
+    /// Takes notice of whether the outside link is up. If it has come up, and has not done so just before, the round that is under way
+    /// is broken off for a first one.
+    pub fn see_link(&mut self, link_up: bool, uptime_us: u64) {
+        let was_up = core::mem::replace(&mut self.link_up, link_up);
+        if link_up && !was_up && uptime_us >= self.next_rise_at_us {
+            self.next_rise_at_us = uptime_us + RISES_US;
+            self.begin(uptime_us + LINK_SEEN_US);
+        }
+    }
+
+    fn begin(&mut self, uptime_us: u64) {
         if !self.sources.is_empty() {
             (self.next_at_us, self.next, self.first_round) = (uptime_us, 0, true);
         }

@@ -87,19 +87,38 @@ fn nothing_is_announced_where_there_is_no_source() {
 }
 
 #[test]
-fn a_round_that_begins_anew_names_everyone_at_once() {
+fn a_link_that_comes_up_has_everyone_named_at_once() {
     let (sequencer, mut announcer) = (Sequencer::new(40), Announcer::new(sources(40), 5000, 0));
     let everyone: Vec<u32> = (0..40).collect();
-    assert_eq!(round(&mut announcer, &sequencer, 0..100_000).0, everyone);
+    announcer.see_link(true, 0);
+    assert_eq!(round(&mut announcer, &sequencer, 0..100_000).0, everyone, "the round at boot");
+    announcer.see_link(false, 100_000);
     let second = round(&mut announcer, &sequencer, 100_000..1_000_000).0;
     assert!(second.len() < 10, "{second:?}: the second round takes 5 s");
-    announcer.begin(2_000_000);
-    assert_eq!(announcer.poll_at(), 2_000_000);
-    assert_eq!(round(&mut announcer, &sequencer, 1_000_000..2_000_000).0, []);
-    assert_eq!(round(&mut announcer, &sequencer, 2_000_000..2_100_000).0, everyone);
-    let mut nobody = Announcer::new(vec![], 5000, 0);
-    nobody.begin(0);
-    assert_eq!(nobody.poll_at(), u64::MAX);
+    announcer.see_link(true, 1_000_000);
+    assert_eq!(announcer.poll_at(), 1_250_000, "once the outside half has seen the link");
+    announcer.see_link(true, 1_100_000);
+    assert_eq!(round(&mut announcer, &sequencer, 1_000_000..1_350_000).0, everyone);
+}
+
+#[test]
+fn a_link_that_flaps_has_everyone_named_once_in_five_seconds() {
+    let (sequencer, mut announcer) = (Sequencer::new(40), Announcer::new(sources(40), 3_600_000, 0));
+    let mut named = 0;
+    for look in 0..120 {
+        let at_us = look * 100_000;
+        announcer.see_link(look % 2 == 1, at_us);
+        named += round(&mut announcer, &sequencer, at_us..at_us + 100_000).0.len();
+    }
+    assert_eq!(named, 40 * 4, "in 12 s: at boot, and at 0.1, 5.1 and 10.1 s");
+}
+
+#[test]
+fn without_a_source_a_link_changes_nothing() {
+    let mut announcer = Announcer::new(vec![], 5000, 0);
+    announcer.see_link(false, 0);
+    announcer.see_link(true, 1);
+    assert_eq!(announcer.poll_at(), u64::MAX);
 }
 
 #[test]

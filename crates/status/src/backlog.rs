@@ -64,6 +64,12 @@ impl Backlog {
         }
     }
 
+    /// Whether the link was up at the last look.
+    #[must_use]
+    pub const fn link_up(&self) -> bool {
+        self.link_up
+    }
+
     /// Takes the link as it is seen now.
     pub fn look(&mut self, now_us: u64, link_up: bool) {
         let elapsed_us = now_us.saturating_sub(self.looked_at_us);

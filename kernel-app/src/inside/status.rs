@@ -27,8 +27,6 @@ const HTTP_TRANSMIT_BYTES: usize = 4096;
 
 /// Time from one look at the hardware to the next.
 const LOOK_US: u64 = 100_000;
-/// Time from one rise of the outside link that counts to the next, so that who switches it on and off outside cannot have the link full of names.
-const RISES_US: u64 = 5_000_000;
 
 pub struct Status {
     pub panel: Panel,
@@ -37,8 +35,6 @@ pub struct Status {
     modbus: Vec<Door<Modbus>>,
     http: Vec<Door<Http>>,
     look_at_us: u64,
-    outside_link_up: bool,
-    next_rise_at_us: u64,
 }
 
 impl Status {
@@ -61,16 +57,13 @@ impl Status {
             modbus: doors(ports.modbus_port, MODBUS_TRANSMIT_BYTES, Modbus::new, sockets),
             http: doors(ports.http_port, HTTP_TRANSMIT_BYTES, Http::new, sockets),
             look_at_us: 0,
-            outside_link_up: true,
-            next_rise_at_us: 0,
         }
     }
 
-    /// Looks at the hardware and says on the console what is new, one line at a time. Whether the outside link has just come up, now
-    /// and then at most.
-    pub fn look(&mut self, now: Now, inside_link_up: bool, counters: &Counters) -> bool {
+    /// Looks at the hardware and says on the console what is new, one line at a time.
+    pub fn look(&mut self, now: Now, inside_link_up: bool, counters: &Counters) {
         if now.uptime_us < self.look_at_us {
-            return false;
+            return;
         }
         self.look_at_us = now.uptime_us + LOOK_US;
         let outside_link_up = self.sight.link_up();
@@ -80,12 +73,6 @@ impl Status {
         if let Some(line) = self.panel.line(now.uptime_us) {
             say!("{line}");
         }
-        let was_up = core::mem::replace(&mut self.outside_link_up, outside_link_up);
-        let rises = outside_link_up && !was_up && now.uptime_us >= self.next_rise_at_us;
-        if rises {
-            self.next_rise_at_us = now.uptime_us + RISES_US;
-        }
-        rises
     }
 
     /// Answers who asks; whether anybody did.
