@@ -10,7 +10,7 @@ use noreturn_image_format::{Config, Manifest, Sha256Digest};
 use noreturn_verify::model::{FUNCTION_BYTES, kernel, kernel_with, kernel_with_other};
 use noreturn_verify::{Expectations, Finding, Outcome, Report, judge, judge_kernel};
 
-use common::{bill, built, config, image, owner, run_tool, save};
+use common::{built, config, everything, image, run_tool, save};
 
 fn judge_alone(image: &[u8]) -> Report {
     judge(image, &Expectations::default())
@@ -40,14 +40,7 @@ fn assert_fails(image: &[u8], id: &str, message: &str) {
 /// V014 needs a loader that is signed for Secure Boot: see `secure_boot.rs`.
 #[test]
 fn a_built_image_passes_every_rule() {
-    let expectations = Expectations {
-        image_sha256: Some(Sha256Digest::of(image())),
-        owner: Some(owner().public()),
-        config: Some(config()),
-        bill: Some(bill()),
-        ..Expectations::default()
-    };
-    let report = judge(image(), &expectations);
+    let report = judge(image(), &everything());
     let passes = |finding: &Finding| matches!(finding.outcome, Outcome::Pass(_)) || finding.id == "V014";
     assert!(report.findings.iter().all(passes), "{report}");
     let ids: Vec<_> = report.findings.iter().map(|finding| finding.id).collect();

@@ -4,12 +4,11 @@ mod common;
 
 use std::sync::LazyLock;
 
-use noreturn_image_format::Sha256Digest;
 use noreturn_verify::{Expectations, Finding, Outcome, Report, judge};
 use proptest::prelude::*;
 use roxmltree::{Document, ParsingOptions};
 
-use common::{bill, config, image, owner};
+use common::{everything, image};
 
 const HOSTILE: &str =
     "</td></pre><script src='//x'>alert(1)</script>\" onload=\"x\" &lt; \x1b[2J\0\u{202e}]]>-->";
@@ -26,14 +25,7 @@ fn text_of(document: &Document<'_>) -> String {
 }
 
 fn judged() -> Report {
-    let expectations = Expectations {
-        image_sha256: Some(Sha256Digest::of(image())),
-        owner: Some(owner().public()),
-        config: Some(config()),
-        bill: Some(bill()),
-        ..Expectations::default()
-    };
-    judge(image(), &expectations)
+    judge(image(), &everything())
 }
 
 /// One report for all tests, with every rule asked but V014, since the loader is not signed for Secure Boot.

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 
 use noreturn_image::{Image, Owner, Parts};
 use noreturn_image_format::{Config, Sha256Digest};
-use noreturn_verify::Bill;
 use noreturn_verify::model::{kernel, loader};
+use noreturn_verify::{Bill, Expectations};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
@@ -37,6 +37,17 @@ pub fn built() -> &'static Image {
 /// Its bytes.
 pub fn image() -> &'static [u8] {
     &built().bytes
+}
+
+/// Everything that can be asked of it but a certificate for Secure Boot, with which its loader is not signed.
+pub fn everything() -> Expectations {
+    Expectations {
+        image_sha256: Some(Sha256Digest::of(image())),
+        owner: Some(owner().public()),
+        config: Some(config()),
+        bill: Some(bill()),
+        ..Expectations::default()
+    }
 }
 
 pub fn save(bytes: &[u8]) -> NamedTempFile {

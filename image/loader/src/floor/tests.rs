@@ -1,3 +1,5 @@
+//! The floor of versions, against a model TPM that reads commands by the specification.
+
 use alloc::vec::Vec;
 
 use super::*;

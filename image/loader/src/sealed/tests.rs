@@ -1,3 +1,5 @@
+//! The sealed key, against a model TPM that reads commands by the specification.
+
 use alloc::vec::Vec;
 
 use super::*;
