@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use noreturn_collect::{Announcer, Recorder, Sequencer};
 use noreturn_image_format::Config;
+use noreturn_inside::filter::Filtered;
 use noreturn_nic::{InsideCard, LinkSight};
 use noreturn_status::Backlog;
 use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_clock, encode_counters, encode_message};
@@ -35,6 +36,8 @@ const FRAMES_MAX: usize = 64;
 pub struct Inside {
     card: InsideCard,
     interface: Interface,
+    /// TCP ports on which something listens.
+    listening: Vec<u16>,
     sockets: SocketSet<'static>,
     lines: Vec<Line>,
     status: Status,
@@ -76,6 +79,7 @@ impl Inside {
         Self {
             card,
             interface,
+            listening: config.status.ports().collect(),
             sockets,
             lines,
             status,
@@ -135,7 +139,9 @@ impl Inside {
 
     /// Lets the network stack take and send frames, a bounded number of them; whether there was anything to do.
     fn poll(&mut self, uptime_us: u64) -> bool {
-        let (now, card, sockets) = (instant(uptime_us), &mut self.card, &mut self.sockets);
+        let (now, sockets) = (instant(uptime_us), &mut self.sockets);
+        let (device, listening, counters) = (&mut self.card, &self.listening, &mut self.counters);
+        let card = &mut Filtered { device, listening, counters };
         self.interface.poll_maintenance(now);
         let mut frames = 0;
         while frames < FRAMES_MAX

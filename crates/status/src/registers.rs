@@ -61,6 +61,8 @@ pub const INSIDE_COUNTERS: &[Counter] = &[
     Counter::GpsChecksum,
     Counter::GpsVoid,
     Counter::GpsImplausible,
+    Counter::InsideSynRefused,
+    Counter::InsideFragments,
 ];
 
 /// A run of registers with one meaning.

@@ -140,6 +140,10 @@ counters! {
     GpsVoid = "gps_void",
     /// Sentences whose date or time does not exist, or lies before this program was made; dropped.
     GpsImplausible = "gps_implausible",
+    /// TCP segments from the inside that would open a connection to a port on which nothing listens; dropped.
+    InsideSynRefused = "inside_syn_refused",
+    /// Fragments of IPv4 packets from the inside, of which none is put together; dropped.
+    InsideFragments = "inside_fragments",
 }
 
 const _: () = assert!(Counter::ALL.len() <= COUNTERS_MAX);

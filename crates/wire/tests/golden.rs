@@ -3,10 +3,10 @@
 
 use noreturn_wire::attestation::Point;
 use noreturn_wire::{
-    Announce, Attestation, Beacon, Body, BootId, Bytes, CardModel, Class, ClockState, Code, Counters,
-    DiodeId, DmaFence, Fault, FileId, FilePart, FileStep, FloorMemory, Header, Heads, LastStop, Message,
-    OutsideCard, Quality, Quote, Record, Release, SourceId, StreamId, StreamPart, StreamStep, TimeQuality,
-    TimeSource, TpmFault, Value, Watchdog,
+    Announce, Attestation, Beacon, Body, BootId, Bytes, CardModel, Class, ClockState, Code, Counter,
+    Counters, DiodeId, DmaFence, Fault, FileId, FilePart, FileStep, FloorMemory, Header, Heads, LastStop,
+    Message, OutsideCard, Quality, Quote, Record, Release, SourceId, StreamId, StreamPart, StreamStep,
+    TimeQuality, TimeSource, TpmFault, Value, Watchdog,
 };
 
 fn hex(bytes: &[u8]) -> String {
@@ -109,7 +109,11 @@ fn beacon() {
     };
     assert_eq!(
         hex(beacon.encode(&mut [0; 256]).unwrap()),
-        "11111111111111111111111111111111111111111111111111111111111111112222222222222222222222222222222222222222222222222222222222222222ac02070106c0843d8080f9c0c1c4820301010001ec01050e02010301ac020238000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+        format!(
+            "11111111111111111111111111111111111111111111111111111111111111112222222222222222222222222222222222222222222222222222222222222222ac02070106c0843d8080f9c0c1c4820301010001ec01050e02010301ac0202{:02x}{}00",
+            Counter::ALL.len(),
+            "00".repeat(Counter::ALL.len())
+        )
     );
 }
 

@@ -4,7 +4,8 @@ use super::{KernelRule, outside};
 use crate::program::{Function, Program, is_within, paths};
 
 /// Crates that take what somebody sent.
-const LISTENERS: [&str; 4] = ["noreturn_collect", "noreturn_status", "noreturn_time", "smoltcp"];
+const LISTENERS: [&str; 5] =
+    ["noreturn_collect", "noreturn_inside", "noreturn_status", "noreturn_time", "smoltcp"];
 /// The parts of the drivers and of the kernel that do.
 const DRIVERS: &str = "noreturn_nic";
 const KERNEL: &str = "noreturn_kernel";
@@ -48,6 +49,7 @@ mod tests {
         for (name, expected) in [
             ("<noreturn_nic::intel::receive::ReceiveRing>::take", true),
             ("<noreturn_kernel::inside::Inside>::step", true),
+            ("noreturn_inside::filter::refusal", true),
             ("core::ptr::drop_in_place::<smoltcp::iface::interface::Interface>", true),
             (
                 "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion> as noreturn_nic::transmit::TransmitOnly>::transmit",

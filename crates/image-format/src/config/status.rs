@@ -17,6 +17,11 @@ pub struct Status {
 }
 
 impl Status {
+    /// The TCP ports on which something listens.
+    pub fn ports(&self) -> impl Iterator<Item = u16> {
+        [self.modbus_port, self.http_port].into_iter().flatten()
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         let Self { modbus_port, http_port } = *self;
         let is_valid = |port: Option<u16>| port.is_none_or(|port| (1..=PORT_MAX).contains(&port));

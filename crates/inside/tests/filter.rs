@@ -1,0 +1,147 @@
+//! The packet filter on frames that an independent implementation (etherparse) built.
+
+use etherparse::{IpFragOffset, IpHeaders, Ipv4Extensions, Ipv4Header, Ipv4Options, TcpHeader, ip_number};
+use noreturn_inside::filter::{frame_refusal, refusal};
+use noreturn_wire::Counter;
+use proptest::prelude::*;
+
+const LISTENING: [u16; 2] = [502, 80];
+const CONNECTING: u16 = 49_200;
+const SYN: u8 = 0x02;
+const ACK: u8 = 0x10;
+
+/// A TCP segment to `port` with these flags (CWR to FIN, as in the header), which carries `payload`.
+fn segment(port: u16, flags: u8, payload: &[u8]) -> Vec<u8> {
+    let mut header = TcpHeader::new(502, port, 7, 65_535);
+    let flag = |bit: u8| flags & (1 << bit) != 0;
+    (header.fin, header.syn, header.rst, header.psh) = (flag(0), flag(1), flag(2), flag(3));
+    (header.ack, header.urg, header.ece, header.cwr) = (flag(4), flag(5), flag(6), flag(7));
+    [&header.to_bytes()[..], payload].concat()
+}
+
+/// An IPv4 packet around `payload`, before its checksum is computed.
+fn header(protocol: u8, payload: &[u8]) -> Ipv4Header {
+    let bytes = u16::try_from(payload.len()).expect("short");
+    Ipv4Header::new(bytes, 64, protocol.into(), [10, 0, 0, 9], [10, 0, 0, 2]).expect("it fits")
+}
+
+fn packet(header: Ipv4Header, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    IpHeaders::Ipv4(header, Ipv4Extensions::default()).write(&mut bytes).expect("a vector takes it");
+    [&bytes, payload].concat()
+}
+
+fn tcp(port: u16, flags: u8) -> Vec<u8> {
+    let segment = segment(port, flags, &[]);
+    packet(header(ip_number::TCP.0, &segment), &segment)
+}
+
+#[test]
+fn a_syn_passes_only_to_a_port_that_listens() {
+    assert_eq!(refusal(&tcp(CONNECTING, SYN), &LISTENING), Some(Counter::InsideSynRefused));
+    assert_eq!(refusal(&tcp(81, SYN), &LISTENING), Some(Counter::InsideSynRefused));
+    assert_eq!(refusal(&tcp(502, SYN), &[]), Some(Counter::InsideSynRefused));
+    for port in LISTENING {
+        assert_eq!(refusal(&tcp(port, SYN), &LISTENING), None);
+    }
+}
+
+/// Whatever else is set: FIN, RST, PSH, URG, ECE, CWR.
+#[test]
+fn every_combination_of_flags_is_judged_by_syn_and_ack_alone() {
+    for flags in 0..=u8::MAX {
+        let opens = flags & (SYN | ACK) == SYN;
+        let expected = opens.then_some(Counter::InsideSynRefused);
+        assert_eq!(refusal(&tcp(CONNECTING, flags), &LISTENING), expected, "{flags:#04x}");
+        assert_eq!(refusal(&tcp(502, flags), &LISTENING), None, "{flags:#04x}");
+    }
+}
+
+#[test]
+fn options_of_ip_and_tcp_do_not_hide_a_syn() {
+    let segment = segment(CONNECTING, SYN, &[]);
+    for words in 1..=10 {
+        let mut header = header(ip_number::TCP.0, &segment);
+        // No operation (RFC 791).
+        header.options = Ipv4Options::try_from(&vec![1; words * 4][..]).expect("whole words");
+        header.set_payload_len(segment.len()).expect("short");
+        assert_eq!(refusal(&packet(header, &segment), &LISTENING), Some(Counter::InsideSynRefused));
+    }
+    let mut header_with_options = TcpHeader::new(502, CONNECTING, 7, 65_535);
+    header_with_options.syn = true;
+    header_with_options.set_options_raw(&[1; 40]).expect("whole words");
+    let segment = header_with_options.to_bytes();
+    let packet = packet(header(ip_number::TCP.0, &segment), &segment);
+    assert_eq!(refusal(&packet, &LISTENING), Some(Counter::InsideSynRefused));
+}
+
+/// Padding of a short Ethernet frame lies behind the packet, and data in a SYN is allowed (RFC 7413).
+#[test]
+fn padding_and_data_do_not_hide_a_syn() {
+    let padded = [tcp(CONNECTING, SYN), vec![0; 6]].concat();
+    assert_eq!(refusal(&padded, &LISTENING), Some(Counter::InsideSynRefused));
+    let segment = segment(CONNECTING, SYN, b"data");
+    let packet = packet(header(ip_number::TCP.0, &segment), &segment);
+    assert_eq!(refusal(&packet, &LISTENING), Some(Counter::InsideSynRefused));
+}
+
+#[test]
+fn every_fragment_is_refused_whatever_it_carries() {
+    let segment = segment(502, ACK, &[0; 64]);
+    for protocol in [ip_number::TCP.0, ip_number::UDP.0, ip_number::ICMP.0] {
+        for (more, offset) in [(true, 0), (true, 3), (false, 3), (false, 8191)] {
+            let mut header = header(protocol, &segment);
+            header.dont_fragment = false;
+            header.more_fragments = more;
+            header.fragment_offset = IpFragOffset::try_new(offset).expect("13 bits");
+            assert_eq!(refusal(&packet(header, &segment), &LISTENING), Some(Counter::InsideFragments));
+        }
+    }
+}
+
+/// What is cut off anywhere is left to the stack, which refuses it by the same check of lengths.
+#[test]
+fn a_truncated_packet_is_left_to_the_stack() {
+    let whole = tcp(CONNECTING, SYN);
+    for bytes in 0..whole.len() {
+        assert_eq!(refusal(&whole[..bytes], &LISTENING), None, "{bytes}");
+    }
+    // The same with a total length that says so: a header of TCP that is not whole.
+    let segment = segment(CONNECTING, SYN, &[]);
+    for bytes in 0..segment.len() {
+        let cut = packet(header(ip_number::TCP.0, &segment[..bytes]), &segment[..bytes]);
+        assert_eq!(refusal(&cut, &LISTENING), None, "{bytes}");
+    }
+}
+
+#[test]
+fn other_protocols_pass() {
+    let segment = segment(CONNECTING, SYN, &[]);
+    for protocol in (0..=u8::MAX).filter(|&protocol| protocol != ip_number::TCP.0) {
+        assert_eq!(refusal(&packet(header(protocol, &segment), &segment), &LISTENING), None);
+    }
+}
+
+#[test]
+fn of_ethernet_frames_only_ipv4_is_judged() {
+    let frame = |ethertype: [u8; 2]| [&[2; 12][..], &ethertype, &tcp(CONNECTING, SYN)].concat();
+    assert_eq!(frame_refusal(&frame([8, 0]), &LISTENING), Some(Counter::InsideSynRefused));
+    for other in [[8, 6], [0x86, 0xdd], [0x81, 0]] {
+        assert_eq!(frame_refusal(&frame(other), &LISTENING), None);
+    }
+    for bytes in 0..14 {
+        assert_eq!(frame_refusal(&frame([8, 0])[..bytes], &LISTENING), None);
+    }
+}
+
+proptest! {
+    /// Any bytes have an answer, and the frame that refuses is the packet that refuses.
+    #[test]
+    fn any_frame_has_an_answer(frame in proptest::collection::vec(any::<u8>(), 0..80)) {
+        let expected = match frame.get(12..14) {
+            Some([8, 0]) => refusal(&frame[14..], &LISTENING),
+            _ => None,
+        };
+        prop_assert_eq!(frame_refusal(&frame, &LISTENING), expected);
+    }
+}
