@@ -4,22 +4,43 @@
 use std::fs;
 use std::process::{Command, Output};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use noreturn_tests::copies::{add_to_repository, copy_sources};
 use noreturn_tests::repository::{built, root};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Puts the time and the folder of the build into the loader.
-const PLANTED_SCRIPT: &str = r#"
-fn main() {
+/// A loader that is nothing but the time and the folder of its build: what else the real one is made of would be compiled twice more.
+const PLANTED: [(&str, &str); 4] = [
+    (
+        "Cargo.toml",
+        "[workspace]\n[package]\nname = \"noreturn-loader\"\nedition = \"2024\"\n\
+         [[bin]]\nname = \"loader\"\npath = \"src/main.rs\"\n[profile.release]\npanic = \"abort\"\n",
+    ),
+    ("Cargo.lock", "version = 4\n[[package]]\nname = \"noreturn-loader\"\nversion = \"0.0.0\"\n"),
+    (
+        "build.rs",
+        r#"fn main() {
     let time = std::time::UNIX_EPOCH.elapsed().expect("it is later").as_nanos();
     println!("cargo:rustc-env=PLANTED=at {time} in {}", std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it"));
-    println!("cargo:rerun-if-changed=build.rs");
 }
-"#;
-const SAID: &str = "format_args!(\"start, Secure Boot is {}\", secure_boot::state())";
-const PLANTED_SAID: &str = "format_args!(\"{}, built {}\", secure_boot::state(), env!(\"PLANTED\"))";
+"#,
+    ),
+    (
+        "src/main.rs",
+        r#"#![no_std]
+#![no_main]
+#[unsafe(no_mangle)]
+extern "efiapi" fn efi_main() -> usize {
+    core::hint::black_box(concat!("built ", env!("PLANTED"))).len()
+}
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo) -> ! {
+    loop {}
+}
+"#,
+    ),
+];
 
 fn reproduce(arguments: &[&str]) -> Result<Output> {
     let mut command = Command::new(built("dist/diode-verify")?);
@@ -52,11 +73,12 @@ fn a_time_and_a_path_in_the_loader_are_found() -> Result<()> {
     let folder = TempDir::with_prefix("noreturn planted ")?;
     let sources = folder.path().join("sources");
     copy_sources(&sources)?;
-    let main = sources.join("image/loader/src/main.rs");
-    let text = fs::read_to_string(&main)?;
-    ensure!(text.contains(SAID), "the loader says something else at its start");
-    fs::write(&main, text.replace(SAID, PLANTED_SAID))?;
-    fs::write(sources.join("image/loader/build.rs"), PLANTED_SCRIPT)?;
+    let loader = sources.join("image/loader");
+    fs::remove_dir_all(&loader)?;
+    fs::create_dir_all(loader.join("src"))?;
+    for (file, contents) in PLANTED {
+        fs::write(loader.join(file), contents)?;
+    }
     add_to_repository(&sources)?;
 
     let kept = folder.path().join("kept");
