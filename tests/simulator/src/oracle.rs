@@ -18,7 +18,7 @@ type BlockId = (BootId, Class, u64);
 /// What the sender put where.
 #[derive(Debug, Default)]
 pub(crate) struct Sent {
-    /// Per data shard that is not history: the items that it holds.
+    /// Per data shard: the items that it holds.
     items: HashMap<(BlockId, u8), Vec<Item>>,
     keys: BTreeMap<BootId, Opener>,
     /// Frames in all, and data and parity bytes of them.
@@ -70,10 +70,10 @@ impl Sent {
         };
         self.frames += 1;
         match header.body {
-            Body::Data { class: Class::History, .. } | Body::Beacon => {}
+            Body::Beacon => {}
             Body::Parity { .. } => self.parity_bytes += frame.len() as u64,
             Body::Data { class, block, index, .. } => {
-                self.data_bytes += frame.len() as u64;
+                self.data_bytes += if class == Class::History { 0 } else { frame.len() as u64 };
                 let opener = self
                     .keys
                     .entry(header.boot)

@@ -1,13 +1,13 @@
 //! One run: virtual time goes from one thing that happens to the next.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use noreturn_link::receiver::{Arrival, EventKind, Mark};
 use noreturn_link::{DiodeKey, Receiver, Refusal, Sender};
 use noreturn_wire::frame::FRAME_BYTES_MAX;
 use noreturn_wire::{BootId, Header};
 
-use crate::judge::{Course, Judge, Line, Tally};
+use crate::judge::{Course, Item, Judge, Line, Tally};
 use crate::network::{Datagram, Network, Origin};
 use crate::oracle::{Arrived, Sent};
 use crate::plant::Plant;
@@ -15,6 +15,8 @@ use crate::random::Random;
 use crate::scenario::{DIODE, Event, Scenario};
 
 const KEY: DiodeKey = DiodeKey([0x42; 32]);
+/// The shortest time that passes in a run: what is due is done within it.
+const TICK_US: u64 = 1;
 /// Before the end, networks are good for so long, so that heads say how far everything went.
 const CALM_US: u64 = 1_500_000;
 
@@ -52,6 +54,9 @@ struct End {
     network: Network,
     judge: Judge,
     arrived: Arrived,
+    /// Items that came, or that parity gave back, since when; until they are delivered.
+    waiting: HashMap<(BootId, Item), u64>,
+    hold_us: u64,
     marks: Vec<Mark>,
     clock_ahead_us: u64,
     /// Genuine frames taken; and per boot, the number below which a restart lets nothing pass any more.
@@ -88,7 +93,7 @@ pub fn run(scenario: &Scenario) -> Outcome {
         }
         run.step();
         let event_us = events.peek().map_or(u64::MAX, |(at, _)| *at);
-        run.now_us = run.next_us().min(event_us).max(run.now_us + 1);
+        run.now_us = run.next_us().min(event_us).max(run.now_us + TICK_US);
     }
     run.finish()
 }
@@ -103,6 +108,8 @@ impl<'a> Run<'a> {
             network: Network::new(scenario.faults, seed),
             judge: Judge::default(),
             arrived: Arrived::default(),
+            waiting: HashMap::new(),
+            hold_us: scenario.receiver.hold_us,
             marks: Vec::new(),
             clock_ahead_us: 0,
             taken: HashSet::new(),
@@ -182,7 +189,13 @@ impl End {
         let clock_us = now_us + self.clock_ahead_us;
         while let Some(datagram) = self.network.arrived(now_us) {
             let result = self.receiver.handle_datagram(&datagram.bytes, clock_us);
+            let due = self.arrived.due.len();
             self.check(&datagram, result, sent, boots > scenario.receiver.sessions_per_diode_max);
+            for &came in self.arrived.due.get(due..).unwrap_or_default() {
+                if !self.judge.has(came.0, came.1) {
+                    self.waiting.entry(came).or_insert(now_us);
+                }
+            }
             self.listen(now_us);
         }
         self.receiver.handle_timeout(clock_us);
@@ -212,11 +225,20 @@ impl End {
     fn listen(&mut self, now_us: u64) {
         while let Some(event) = self.receiver.poll_event() {
             self.judge.handle(event.boot, &event.kind);
+            self.check_hold(event.boot, &event.kind, now_us);
             if let EventKind::Record { record, arrival: Arrival::Parity } = event.kind {
                 self.recovered.push((event.boot, record.source.0, record.sequence, now_us));
             }
         }
         self.marks.extend(self.receiver.drain_marks());
+    }
+
+    /// Nothing that could be delivered waits for longer than it may, whatever comes meanwhile.
+    fn check_hold(&mut self, boot: BootId, kind: &EventKind, now_us: u64) {
+        let Some(item) = delivered(kind) else { return };
+        let Some(since_us) = self.waiting.remove(&(boot, item)) else { return };
+        let waited_us = now_us - since_us;
+        assert!(waited_us <= self.hold_us + TICK_US, "{item:?} of {boot} waited for {waited_us} us");
     }
 
     fn restart(&mut self, scenario: &Scenario, compacted: bool, now_us: u64) {
@@ -234,6 +256,7 @@ impl End {
         self.judge.restart();
         // What was held back, waiting for others, is gone with the process.
         self.arrived.due.clear();
+        self.waiting.clear();
     }
 
     fn count(&mut self) {
@@ -248,6 +271,10 @@ impl End {
     }
 
     fn finish(mut self, now_us: u64, plants: &[Plant]) -> EndOutcome {
+        for (&(boot, item), since_us) in &self.waiting {
+            let waits_us = now_us - since_us;
+            assert!(waits_us <= self.hold_us + TICK_US, "{item:?} of {boot} waits for {waits_us} us");
+        }
         // What came just now and waits for others is told, too.
         self.receiver.handle_timeout(u64::MAX);
         self.listen(now_us);
@@ -293,6 +320,15 @@ impl End {
         for (stream, &said) in (0..).zip(&plant.streams) {
             assert!(end(Line::Stream(stream)) <= said, "stream {stream} has more steps than were made");
         }
+    }
+}
+
+/// The item that an event delivers, if it does.
+const fn delivered(kind: &EventKind) -> Option<Item> {
+    match kind {
+        EventKind::Record { record, .. } => Some((Line::Source(record.source.0), record.sequence)),
+        EventKind::Stream { stream, sequence, .. } => Some((Line::Stream(stream.0), *sequence)),
+        _ => None,
     }
 }
 

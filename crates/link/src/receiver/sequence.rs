@@ -56,7 +56,8 @@ pub(super) struct Sequence<T> {
 pub(super) struct Held<T> {
     item: T,
     arrival: Arrival,
-    arrived_us: u64,
+    /// When the first arrived of this item and those held behind it: all of them wait for the holes before this one.
+    since_us: u64,
 }
 
 impl Shared {
@@ -131,8 +132,8 @@ impl<T: Item> Sequence<T> {
 
     /// Reports what has been missing for too long.
     pub(super) fn handle_timeout(&mut self, id: T::Id, shared: &mut Shared, out: &mut Output<'_>) {
-        while self.due_us(out.config.hold_us).is_some_and(|due| due <= out.now_us) {
-            self.give_up_first(id, shared, out);
+        while let Some(end) = self.overdue(out) {
+            self.give_up(end, id, shared, out);
         }
         if let Some(due_us) = self.due_us(out.config.hold_us) {
             shared.wake_at(due_us);
@@ -146,24 +147,43 @@ impl<T: Item> Sequence<T> {
         self.forget(0, 0, out);
     }
 
+    /// The first item that is held, and since when anything waits for what is missing before it.
+    fn first_held(&self) -> Option<(u64, u64)> {
+        self.held.first_key_value().map(|(&sequence, held)| (sequence, held.since_us))
+    }
+
     /// When the first hole has been missing for too long.
     fn due_us(&self, hold_us: u64) -> Option<u64> {
-        let held = self.held.values().next().map(|held| held.arrived_us);
-        let since = held.or_else(|| self.head.map(|(_, since)| since));
-        since.map(|since| since.saturating_add(hold_us))
+        let since = [self.first_held(), self.head].into_iter().flatten().map(|(_, since_us)| since_us).min();
+        since.map(|since_us| since_us.saturating_add(hold_us))
+    }
+
+    /// Where the first hole ends, if it has been missing for too long; what is not known for so long yet does not count.
+    fn overdue(&self, out: &Output<'_>) -> Option<u64> {
+        let is_over = |&(_, since_us): &(u64, u64)| since_us.saturating_add(out.config.hold_us) <= out.now_us;
+        let held = self.first_held();
+        let head = self.head.filter(is_over).map(|(head, _)| held.map_or(head, |(first, _)| first.min(head)));
+        held.filter(is_over).map(|(first, _)| first).or(head)
     }
 
     fn hold(&mut self, (sequence, item): (u64, T), arrival: Arrival, shared: &mut Shared, out: &Output<'_>) {
         shared.items += 1;
         shared.bytes += item.bytes();
         shared.wake_at(out.now_us.saturating_add(out.config.hold_us));
-        self.held.insert(sequence, Held { item, arrival, arrived_us: out.now_us });
+        let behind = self.held.range(sequence..).next().map(|(_, behind)| behind.since_us);
+        let since_us = behind.unwrap_or(out.now_us).min(out.now_us);
+        self.held.insert(sequence, Held { item, arrival, since_us });
     }
 
     /// Reports the first hole now, and delivers what follows; whether anything was held or awaited.
     fn give_up_first(&mut self, id: T::Id, shared: &mut Shared, out: &mut Output<'_>) -> bool {
-        let held = self.held.first_key_value().map(|(&first, _)| first);
-        let Some(end) = held.or_else(|| self.head.take().map(|(head, _)| head)) else { return false };
+        let first = self.first_held().or(self.head).map(|(end, _)| end);
+        first.into_iter().for_each(|end| self.give_up(end, id, shared, out));
+        first.is_some()
+    }
+
+    /// Reports what is missing before `end`, and delivers what follows.
+    fn give_up(&mut self, end: u64, id: T::Id, shared: &mut Shared, out: &mut Output<'_>) {
         let first = self.progress.next();
         if end > first {
             let counters = T::counters(out.counters);
@@ -174,7 +194,6 @@ impl<T: Item> Sequence<T> {
             self.forget(out.config.gaps_max, end, out);
         }
         self.deliver_held(id, shared, out);
-        true
     }
 
     fn deliver_held(&mut self, id: T::Id, shared: &mut Shared, out: &mut Output<'_>) {

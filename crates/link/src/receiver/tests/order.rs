@@ -33,6 +33,57 @@ fn what_comes_before_its_turn_waits() {
 }
 
 #[test]
+fn a_hole_is_given_up_for_the_item_that_waits_for_longest() {
+    let mut line = Line::new(ReceiverConfig::default());
+    line.tell(&records([0, 1000]));
+    line.events();
+    // Each is lower than the one before, as the history brings them newest first.
+    for sequence in (501..=520).rev() {
+        line.pass(10_000);
+        line.repeat(&records([2 * sequence - 100]));
+        assert_eq!(line.events(), []);
+    }
+    line.pass(HOLD_US - 200_000);
+    let events = line.events();
+    assert_eq!(events[0], gap(1, 901));
+    assert_eq!(events.last(), Some(&got(0, 1000, Arrival::Direct)), "it came {HOLD_US} us ago");
+    assert_eq!(line.receiver.poll_at(), None);
+    assert_eq!((line.counters().gaps, line.counters().records), (21, 22));
+}
+
+#[test]
+fn what_is_held_behind_the_first_that_waited_has_its_own_time() {
+    let mut line = Line::new(ReceiverConfig::default());
+    line.tell(&records([0, 4]));
+    line.pass(100_000);
+    line.tell(&records([8, 2]));
+    line.events();
+    line.pass(HOLD_US - 100_000);
+    let got = |sequence| got(0, sequence, Arrival::Direct);
+    assert_eq!(line.events(), [gap(1, 1), got(2), gap(3, 3), got(4)]);
+    line.pass(99_999);
+    assert_eq!(line.events(), []);
+    line.pass(1);
+    assert_eq!(line.events(), [gap(5, 7), got(8)]);
+}
+
+#[test]
+fn a_head_gives_up_what_is_missing_before_it_and_no_more() {
+    let mut line = Line::new(ReceiverConfig::default());
+    line.tell(&[record(0, 0), heads(&[4])]);
+    line.pass(100_000);
+    line.tell(&records([6]));
+    line.events();
+    line.pass(HOLD_US - 100_000);
+    assert_eq!(line.events(), [gap(1, 3)]);
+    line.pass(99_999);
+    assert_eq!(line.events(), []);
+    line.pass(1);
+    assert_eq!(line.events(), [gap(4, 5), got(0, 6, Arrival::Direct)]);
+    assert_eq!(line.receiver.poll_at(), None);
+}
+
+#[test]
 fn a_reported_hole_is_filled_once_and_marked_as_delayed() {
     let mut line = Line::new(ReceiverConfig::default());
     line.tell(&records([0, 4]));
