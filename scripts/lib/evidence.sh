@@ -26,7 +26,8 @@ products() {
 write_provenance() {
     local names arguments=() lock
     readarray -t names < <(products)
-    for lock in Cargo.lock kernel-app/Cargo.lock kernel-app/prepare/source/Cargo.lock image/loader/Cargo.lock; do
+    for lock in Cargo.lock kernel-app/Cargo.lock kernel-app/prepare/Cargo.lock kernel-app/prepare/source/Cargo.lock \
+        image/loader/Cargo.lock; do
         arguments+=(--lock "$lock")
     done
     [[ -z ${NORETURN_OFFICIAL:-} ]] || arguments+=(--official)

@@ -111,14 +111,16 @@ fetch_image() (
         -Zbuild-std=core,alloc,compiler_builtins
 )
 
-# Fetches every crate that a build takes, so that it can do without a network. The kernel's workspace takes the changed copy of
-# Hermit, so that comes first.
+# Makes the edited copies of crates in target, without which cargo cannot load the workspaces that name them.
+prepare_crates() {
+    cargo run --quiet --locked --manifest-path "$root/kernel-app/prepare/Cargo.toml"
+}
+
+# Fetches every crate that a build takes, so that it can do without a network.
 fetch_crates() {
     cd "$root" &&
+        prepare_crates &&
         cargo fetch --quiet --locked &&
-        cargo fetch --quiet --locked --manifest-path kernel-app/prepare/source/Cargo.toml &&
-        cargo run --quiet --locked --release --target-dir target --package noreturn-prepare-kernel \
-            -- kernel-app/prepare/source target/hermit-kernel &&
         fetch_image kernel-app x86_64-unknown-none &&
         fetch_image image/loader x86_64-unknown-uefi
 }

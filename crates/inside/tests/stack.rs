@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Cable, DEVICE, arp_reply, interface, tcp_frame};
+use common::{BOX, Cable, DEVICE, interface, tcp_frame};
 use etherparse::TcpHeader;
 use noreturn_inside::filter::Filtered;
 use noreturn_wire::{Counter, Counters};
@@ -49,6 +49,13 @@ impl Stack {
     fn states(&self) -> [State; 2] {
         [self.listener, self.client].map(|handle| self.sockets.get::<Socket<'_>>(handle).state())
     }
+}
+
+/// What the device answers when it is asked for its Ethernet address.
+fn arp_reply() -> Vec<u8> {
+    let arp =
+        [&[0, 1, 8, 0, 6, 4, 0, 2][..], &DEVICE.0, &DEVICE.1.octets(), &BOX.0, &BOX.1.octets()].concat();
+    [&BOX.0[..], &DEVICE.0, &[8, 6], &arp].concat()
 }
 
 fn syn(port: u16) -> TcpHeader {

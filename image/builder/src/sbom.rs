@@ -26,9 +26,18 @@ type Crates = BTreeMap<(String, String), Component>;
 #[derive(Debug)]
 struct Component {
     licence: String,
-    /// Whether it comes from a registry; else it is part of this project, or a changed copy.
-    is_published: bool,
+    origin: Origin,
     programs: BTreeSet<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Origin {
+    /// A registry.
+    Registry,
+    /// An edited copy of what a registry has.
+    Edited,
+    /// This project, or the compiler.
+    Own,
 }
 
 /// Crates of the compiler's own library that every program is built with from their sources, of which cargo says nothing.
@@ -67,7 +76,7 @@ pub fn emit(programs: &[Program<'_>], rustc: &str) -> anyhow::Result<String> {
 fn library(programs: &[Program<'_>], rustc: &str) -> Crates {
     let found = || Component {
         licence: LIBRARY_LICENCE.to_owned(),
-        is_published: false,
+        origin: Origin::Own,
         programs: programs.iter().map(|program| program.name.to_owned()).collect(),
     };
     LIBRARY.into_iter().map(|name| ((name.to_owned(), rustc.to_owned()), found())).collect()
@@ -86,8 +95,14 @@ fn component(name: &str, version: &str, found: &Component) -> Value {
         "licenses": [{ "expression": found.licence }],
         "properties": programs,
     });
-    if found.is_published {
-        component["purl"] = format!("pkg:cargo/{name}@{version}").into();
+    let purl = format!("pkg:cargo/{name}@{version}");
+    match found.origin {
+        Origin::Registry => component["purl"] = purl.into(),
+        Origin::Edited => {
+            let ancestor = json!({ "type": "library", "name": name, "version": version, "purl": purl });
+            component["pedigree"] = json!({ "ancestors": [ancestor] });
+        }
+        Origin::Own => {}
     }
     component
 }
@@ -129,8 +144,18 @@ fn read_package(package: &Value) -> anyhow::Result<((String, String), Component)
     ensure!(!licence.is_empty(), "{name} {version} names no licence");
     // An old way to write a choice.
     let licence = licence.replace('/', " OR ");
-    let is_published = !package["source"].is_null();
-    Ok(((name, version), Component { licence, is_published, programs: BTreeSet::new() }))
+    let origin = origin(package);
+    Ok(((name, version), Component { licence, origin, programs: BTreeSet::new() }))
+}
+
+/// Nothing of this project may be published (`publish = false`, an empty list to cargo); edited copies keep what their authors said.
+fn origin(package: &Value) -> Origin {
+    let may_be_published = package["publish"].as_array().is_none_or(|registries| !registries.is_empty());
+    match (package["source"].is_null(), may_be_published) {
+        (false, _) => Origin::Registry,
+        (true, true) => Origin::Edited,
+        (true, false) => Origin::Own,
+    }
 }
 
 /// Whether it runs in the compiler.
@@ -160,8 +185,11 @@ mod tests {
 
     fn metadata(licence: Value) -> Vec<u8> {
         let registry = json!("registry");
+        let mut ours = package("ours", "bin", Value::Null, json!("MIT"));
+        ours["publish"] = json!([]);
         let packages = [
-            package("ours", "bin", Value::Null, json!("MIT")),
+            ours,
+            package("edited", "lib", Value::Null, json!("MIT")),
             package("linked", "lib", registry.clone(), json!("MIT/Apache-2.0")),
             package("below", "lib", registry.clone(), licence),
             package("macro", "proc-macro", registry.clone(), json!("MIT")),
@@ -174,6 +202,7 @@ mod tests {
                 "ours",
                 &[
                     ("linked", Value::Null),
+                    ("edited", Value::Null),
                     ("macro", Value::Null),
                     ("of-build", json!("build")),
                     ("of-tests", json!("dev")),
@@ -181,6 +210,7 @@ mod tests {
             ),
             node("linked", &[("below", Value::Null), ("ours", Value::Null)]),
             node("below", &[]),
+            node("edited", &[]),
             node("macro", &[("of-macro", Value::Null)]),
         ];
         json!({ "packages": packages, "resolve": { "root": "ours", "nodes": nodes } })
@@ -199,12 +229,17 @@ mod tests {
         let bill: Value = serde_json::from_str(&text).expect("JSON");
         let components = bill["components"].as_array().expect("a list");
         let names: Vec<_> = components.iter().map(|component| component["name"].as_str()).collect();
-        let expected = ["alloc", "below", "compiler_builtins", "core", "linked", "ours"];
+        let expected = ["alloc", "below", "compiler_builtins", "core", "edited", "linked", "ours"];
         assert_eq!(names, expected.map(Some));
         assert_eq!(components[3]["version"], "1.96.0");
-        assert_eq!(components[4]["licenses"][0]["expression"], "MIT OR Apache-2.0");
-        assert_eq!(components[4]["purl"], "pkg:cargo/linked@1.2.3");
-        assert!(components[5]["purl"].is_null(), "ours is in no registry");
+        assert!(components[4]["purl"].is_null(), "an edited copy is in no registry");
+        assert_eq!(components[4]["pedigree"]["ancestors"][0]["purl"], "pkg:cargo/edited@1.2.3");
+        assert_eq!(components[5]["licenses"][0]["expression"], "MIT OR Apache-2.0");
+        assert_eq!(components[5]["purl"], "pkg:cargo/linked@1.2.3");
+        assert!(
+            components[6]["purl"].is_null() && components[6]["pedigree"].is_null(),
+            "ours is in no registry"
+        );
         assert_eq!(components[1]["properties"].as_array().map(Vec::len), Some(2));
         let digest = Sha256Digest::of(b"it").to_string();
         assert_eq!(bill["metadata"]["component"]["components"][1]["hashes"][0]["content"], digest.as_str());

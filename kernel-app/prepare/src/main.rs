@@ -1,9 +1,8 @@
-//! `prepare-kernel`: makes the folder that the kernel application is built against.
+//! `prepare-crates`: makes the folders `target/NAME` with the edited crates that everything is built with.
 //!
-//! It takes hermit-kernel exactly as cargo fetched it, checks the archive against the SHA-256 in
-//! `kernel-app/prepare/source/Cargo.lock`, applies the edits in [`edits`], and writes the result to a folder.
-//! Nothing is left to chance: an edit that does not match exactly is an error, and a folder that differs in any
-//! byte is put right.
+//! It takes each crate exactly as cargo fetched it, checks the archive against the SHA-256 in `source/Cargo.lock`, applies
+//! the edits in [`edits`], and writes the result. Nothing is left to chance: an edit that does not match exactly is an
+//! error, and a folder that differs in any byte is put right.
 #![forbid(unsafe_code)]
 
 mod archive;
@@ -12,59 +11,50 @@ mod edits;
 mod tree;
 
 use std::env;
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use archive::Crate;
+use edits::{CRATES, Edited};
 use tree::Tree;
 
-const KERNEL: Crate = Crate { name: "hermit-kernel", version: "0.11.0" };
-const USAGE: &str = "usage: prepare-kernel SOURCE OUTPUT
-SOURCE  folder with the Cargo.toml and Cargo.lock that name hermit-kernel
-OUTPUT  folder that receives the edited source; everything else in it is removed";
-
 fn main() -> Result<()> {
-    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
-    let [source, output] = arguments.as_slice() else { bail!("{USAGE}") };
-    let (source, output) = (Path::new(source), Path::new(output));
-    refuse_foreign_folder(output)?;
+    // Set by `cargo run`: where this package lies now, not where it was compiled.
+    let package = env::var_os("CARGO_MANIFEST_DIR").context("start it with cargo run")?;
+    let package = Path::new(&package);
+    CRATES
+        .iter()
+        .try_for_each(|edited| prepare(edited, &package.join("source"), &package.join("../../target")))
+}
 
-    let mut tree = unpacked_kernel(source)?;
-    edit::apply(&mut tree, &edits::EDITS).context("the edits do not fit hermit-kernel")?;
-    let changes = tree::synchronize(&tree, output)?;
+/// Writes the edited crate into the folder of its name in `target`.
+fn prepare(edited: &Edited, source: &Path, target: &Path) -> Result<()> {
+    let Crate { name, version } = edited.original;
+    let mut tree = unpacked(edited.original, source)?;
+    edit::apply(&mut tree, edited.edits).with_context(|| format!("the edits do not fit {name} {version}"))?;
+    let output = target.join(name);
+    let changes = tree::synchronize(&tree, &output)?;
     eprintln!(
-        "hermit-kernel {}: {} edits, {} files, {} written, {} removed, in {}",
-        KERNEL.version,
-        edits::EDITS.len(),
+        "{name} {version}: {} edits, {} files, {} written, {} removed, in target/{name}",
+        edited.edits.len(),
         tree.len(),
         changes.written,
         changes.removed,
-        output.display()
     );
     Ok(())
 }
 
-/// A slip in the command line must not empty somebody's folder.
-fn refuse_foreign_folder(output: &Path) -> Result<()> {
-    let Ok(mut entries) = fs::read_dir(output) else { return Ok(()) };
-    let manifest = fs::read_to_string(output.join("Cargo.toml")).unwrap_or_default();
-    let ours = manifest.contains("name = \"hermit-kernel\"") || entries.next().is_none();
-    ensure!(ours, "{} is neither empty nor a hermit-kernel: name another output", output.display());
-    Ok(())
-}
-
-fn unpacked_kernel(source: &Path) -> Result<Tree> {
+fn unpacked(original: Crate, source: &Path) -> Result<Tree> {
     let lock_path = source.join("Cargo.lock");
     let lock =
         fs::read_to_string(&lock_path).with_context(|| format!("cannot read {}", lock_path.display()))?;
-    let checksum = KERNEL.checksum(&lock).with_context(|| lock_path.display().to_string())?;
-    let archive = fetched_archive(source)?;
+    let checksum = original.checksum(&lock).with_context(|| lock_path.display().to_string())?;
+    let archive = fetched_archive(original, source)?;
     let bytes = fs::read(&archive).with_context(|| format!("cannot read {}", archive.display()))?;
-    KERNEL.unpack(&bytes, &checksum).with_context(|| {
+    original.unpack(&bytes, &checksum).with_context(|| {
         format!(
             "{} is not the archive that {} names; delete it to fetch it again",
             archive.display(),
@@ -74,14 +64,15 @@ fn unpacked_kernel(source: &Path) -> Result<Tree> {
 }
 
 /// The archive among what cargo fetched; cargo is asked to fetch it only if it is missing.
-fn fetched_archive(source: &Path) -> Result<PathBuf> {
+fn fetched_archive(original: Crate, source: &Path) -> Result<PathBuf> {
     let home = cargo_home()?;
-    if KERNEL.fetched(&home).is_empty() {
+    if original.fetched(&home).is_empty() {
         fetch(source)?;
     }
-    KERNEL.fetched(&home).pop().with_context(|| {
+    original.fetched(&home).pop().with_context(|| {
         format!(
-            "cargo fetched hermit-kernel, but no archive is in {}/registry/cache (vendored sources?)",
+            "cargo fetched {}, but no archive is in {}/registry/cache (vendored sources?)",
+            original.name,
             home.display()
         )
     })
@@ -94,7 +85,7 @@ fn fetch(source: &Path) -> Result<()> {
         .arg(source.join("Cargo.toml"))
         .status()
         .with_context(|| format!("cannot run {}", cargo.display()))?;
-    ensure!(status.success(), "cargo could not fetch hermit-kernel (see above); it needs the registry once");
+    ensure!(status.success(), "cargo could not fetch the crates (see above); it needs the registry once");
     Ok(())
 }
 

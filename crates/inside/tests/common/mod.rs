@@ -69,13 +69,6 @@ pub fn interface(cable: &mut Cable) -> Interface {
     interface
 }
 
-/// What the device answers when it is asked for its Ethernet address.
-pub fn arp_reply() -> Vec<u8> {
-    let arp =
-        [&[0, 1, 8, 0, 6, 4, 0, 2][..], &DEVICE.0, &DEVICE.1.octets(), &BOX.0, &BOX.1.octets()].concat();
-    [&BOX.0[..], &DEVICE.0, &[8, 6], &arp].concat()
-}
-
 /// A TCP segment from the device to the box.
 pub fn tcp_frame(segment: TcpHeader) -> Vec<u8> {
     let mut frame = Vec::new();
