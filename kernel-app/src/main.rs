@@ -29,7 +29,7 @@ mod trace;
 
 use noreturn_image_format::Config;
 use noreturn_nic::bystanders::{self, Bystanders};
-use noreturn_nic::{InsideCard, LinkSight, OutsideCard};
+use noreturn_nic::{InsideCard, LinkSight, OutsideCard, StationAddress, TransmitOnly};
 use noreturn_wire::{BootId, DmaFence};
 
 use attest::Attest;
@@ -113,8 +113,9 @@ fn start_outside(
     config: &Config,
     reader: crossing::Reader,
 ) -> Result<(Outside, LinkSight), Fatal> {
-    let (card, firmware) = OutsideCard::start(machine, machine::address(config.outside.card))?;
-    say!("outside {} {:?}: transmit only; firmware left {firmware:?}", config.outside.card, card.model());
+    let (card, firmware) = OutsideCard::start(machine, machine::address(config.outside.card), config.outside.card_mac)?;
+    let mac = StationAddress(card.station_address());
+    say!("outside {} {:?} {mac}: transmit only; firmware left {firmware:?}", config.outside.card, card.model());
     let sight = card.link_sight(machine)?;
     Ok((Outside::new(card, firmware, facts, config, reader)?, sight))
 }
@@ -127,11 +128,12 @@ fn start_inside(
     clock: &Clock,
     writer: crossing::Writer,
 ) -> Result<Inside, Fatal> {
-    let card = InsideCard::start(machine, machine::address(config.inside.card))?;
+    let card = InsideCard::start(machine, machine::address(config.inside.card), config.inside.card_mac)?;
     say!(
-        "inside {} {:?}: {}/{}",
+        "inside {} {:?} {}: {}/{}",
         config.inside.card,
         card.model(),
+        StationAddress(card.station_address()),
         config.inside.address,
         config.inside.prefix
     );

@@ -27,3 +27,7 @@ impl Card {
 pub const INSIDE_PCI: &str = "00:02.0";
 /// PCI address of the outside card in every virtual machine here.
 pub const OUTSIDE_PCI: &str = "00:03.0";
+/// Own Ethernet address of the inside card in every virtual machine here.
+pub const INSIDE_MAC: &str = "52:54:00:12:34:56";
+/// Own Ethernet address of the outside card in every virtual machine here.
+pub const OUTSIDE_MAC: &str = "52:54:00:12:34:57";

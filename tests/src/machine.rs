@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
-use crate::card::Card;
+use crate::card::{Card, INSIDE_MAC, OUTSIDE_MAC};
 use crate::ports::{free_udp, loopback};
 use crate::process::{Process, wait_for, wait_for_text};
 use crate::repository;
@@ -250,9 +250,11 @@ impl<'a> Machine<'a> {
             qemu.args(["-device", "scsi-cd,bus=reader.0,drive=medium"]);
         }
         qemu.args(["-netdev", &self.inside_netdev()?]);
-        qemu.args(["-device", &format!("{},netdev=inside,addr=0x2", self.remapping.device(self.inside))]);
+        let inside = self.remapping.device(self.inside);
+        qemu.args(["-device", &format!("{inside},netdev=inside,addr=0x2,mac={INSIDE_MAC}")]);
         qemu.args(["-netdev", &self.outside_netdev()]);
-        qemu.args(["-device", &format!("{},netdev=outside,addr=0x3", self.remapping.device(self.outside))]);
+        let outside = self.remapping.device(self.outside);
+        qemu.args(["-device", &format!("{outside},netdev=outside,addr=0x3,mac={OUTSIDE_MAC}")]);
         qemu.args(self.watchdog.arguments());
         qemu.arg("-serial").arg(format!("file:{}", serial.display()));
         qemu.args(more);

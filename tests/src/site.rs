@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::card::{INSIDE_PCI, OUTSIDE_PCI};
+use crate::card::{INSIDE_MAC, INSIDE_PCI, OUTSIDE_MAC, OUTSIDE_PCI};
 use crate::network::{
     INSIDE_ADDRESS, OUTSIDE_ADDRESS, OUTSIDE_PORT, PLANT_ADDRESS, RECEIVER_ADDRESS, RECEIVER_MAC,
 };
@@ -52,8 +52,8 @@ impl Site {
         let mac = RECEIVER_MAC.map(|byte| format!("{byte:02x}")).join(":");
         let mut text = format!(
             "[diode]\nid = {DIODE_ID}\nname = \"{DIODE_NAME}\"\nkey_file = \"diode.key\"\n\n\
-             [inside]\ncard = \"{INSIDE_PCI}\"\naddress = \"{INSIDE_ADDRESS}\"\n\n\
-             [outside]\ncard = \"{OUTSIDE_PCI}\"\nsource = \"{OUTSIDE_ADDRESS}:{OUTSIDE_PORT}\"\n\n\
+             [inside]\ncard = \"{INSIDE_PCI}\"\ncard_mac = \"{INSIDE_MAC}\"\naddress = \"{INSIDE_ADDRESS}\"\n\n\
+             [outside]\ncard = \"{OUTSIDE_PCI}\"\ncard_mac = \"{OUTSIDE_MAC}\"\nsource = \"{OUTSIDE_ADDRESS}:{OUTSIDE_PORT}\"\n\n\
              [[outside.destination]]\nmac = \"{mac}\"\n"
         );
         // Writing to a String cannot fail.

@@ -2,7 +2,7 @@
 //! image that somebody else signed is seen at the receiver.
 
 use anyhow::Result;
-use noreturn_tests::card::OUTSIDE_PCI;
+use noreturn_tests::card::{INSIDE_MAC, OUTSIDE_MAC, OUTSIDE_PCI};
 use noreturn_tests::counting::CountingDevice;
 use noreturn_tests::machine::{Machine, OutsideWire, PROCESSOR};
 use noreturn_tests::ports::{free_tcp, free_udp, loopback};
@@ -44,7 +44,27 @@ fn without_random_numbers() -> Result<()> {
 #[test]
 fn without_its_outside_card() -> Result<()> {
     let elsewhere = |site: &str| site.replace(OUTSIDE_PCI, "00:05.0");
-    stops_and_resets(PROCESSOR, elsewhere, "no card at 00:05.0; cards found: 00:02.0")
+    let found = format!("00:02.0 (1af4:1041) {INSIDE_MAC}, 00:03.0 (8086:10d3) {OUTSIDE_MAC}");
+    stops_and_resets(PROCESSOR, elsewhere, &format!("no card at 00:05.0; cards found: {found}"))
+}
+
+/// A boot of its own: the box stops before it does anything else. Each card is where the other should be.
+#[test]
+fn with_its_cards_in_each_others_places() -> Result<()> {
+    let swapped = |site: &str| {
+        let site = site.replace(INSIDE_MAC, "inside").replace(OUTSIDE_MAC, INSIDE_MAC);
+        site.replace("inside\"\naddress", &format!("{OUTSIDE_MAC}\"\naddress"))
+    };
+    let told = format!("card 00:03.0 has the Ethernet address {OUTSIDE_MAC}, but card_mac is {INSIDE_MAC}: ");
+    stops_and_resets(PROCESSOR, swapped, &told)
+}
+
+/// A boot of its own, as above: the outside card is the right one, and the inside card must not listen.
+#[test]
+fn with_another_inside_card() -> Result<()> {
+    let other = "52:54:00:12:34:58";
+    let told = format!("card 00:02.0 has the Ethernet address {INSIDE_MAC}, but card_mac is {other}: ");
+    stops_and_resets(PROCESSOR, |site| site.replace(INSIDE_MAC, other), &told)
 }
 
 #[test]

@@ -22,7 +22,7 @@ use release::Release;
 use status::Status;
 use time::Time;
 
-const MAGIC: &[u8] = b"NRCF\x04";
+const MAGIC: &[u8] = b"NRCF\x05";
 
 /// Sources of one site at most.
 pub const SOURCES_MAX: usize = 4096;
@@ -112,6 +112,8 @@ impl fmt::Display for PciAddress {
 pub struct Inside {
     /// Where the card is.
     pub card: PciAddress,
+    /// The card's own Ethernet address, if the card there must be that one.
+    pub card_mac: Option<[u8; 6]>,
     /// Our address in the plant network.
     pub address: Ipv4Addr,
     /// Length of the network prefix, 1 to 30.
@@ -125,6 +127,8 @@ pub struct Inside {
 pub struct Outside {
     /// Where the card is.
     pub card: PciAddress,
+    /// The card's own Ethernet address, if the card there must be that one.
+    pub card_mac: Option<[u8; 6]>,
     /// Source address of every packet.
     pub source_address: Ipv4Addr,
     /// Source port of every packet.
@@ -178,7 +182,7 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Magic => f.write_str("it does not start with \"NRCF\" and version 4"),
+            Self::Magic => f.write_str("it does not start with \"NRCF\" and version 5"),
             Self::Malformed => f.write_str("its contents cannot be decoded"),
             Self::Value(what) => write!(f, "{what}"),
         }
@@ -209,6 +213,17 @@ impl Config {
         Ok(config)
     }
 
+    /// Whether both cards are pinned: none of them starts if its own Ethernet address is another.
+    #[must_use]
+    pub fn cards_are_pinned(&self) -> bool {
+        self.inside.card_mac.is_some() && self.outside.card_mac.is_some()
+    }
+
+    fn has_valid_card_macs(&self) -> bool {
+        let macs = [self.inside.card_mac, self.outside.card_mac];
+        macs.into_iter().flatten().all(is_card_mac) && (macs[0].is_none() || macs[0] != macs[1])
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         require(&[
             (self.diode.key.is_valid(), "the key's handle is none of the TPM owner's"),
@@ -216,6 +231,7 @@ impl Config {
                 self.inside.card != self.outside.card,
                 "the inside and the outside card are the same PCI function",
             ),
+            (self.has_valid_card_macs(), "the cards' own Ethernet addresses are not those of two cards"),
             ((1..=30).contains(&self.inside.prefix), "the inside prefix length is not 1 to 30"),
             (
                 (1..=DESTINATIONS_MAX).contains(&self.outside.destinations.len()),
@@ -237,6 +253,12 @@ impl Source {
     fn is_valid(&self) -> bool {
         (1..=NAME_BYTES_MAX).contains(&self.name.len()) && self.unit.len() <= UNIT_BYTES_MAX
     }
+}
+
+/// Whether this can be the Ethernet address of one card: not a group's (IEEE 802-2014, section 8.2), and not all zero.
+#[must_use]
+pub fn is_card_mac(mac: [u8; 6]) -> bool {
+    mac[0] & 1 == 0 && mac != [0; 6]
 }
 
 /// The first rule that does not hold, if any.

@@ -81,9 +81,16 @@ fn config() -> Config {
     Config {
         diode: Diode { id: 7, name: "east".into(), key: Key::Here([0x5a; 32]) },
         release: Release { version: 300, floor: 7 },
-        inside: Inside { card: card(2), address: Ipv4Addr::new(10, 1, 0, 2), prefix: 24, gateway: None },
+        inside: Inside {
+            card: card(2),
+            card_mac: Some([0x52, 0x54, 0, 0x12, 0x34, 0x56]),
+            address: Ipv4Addr::new(10, 1, 0, 2),
+            prefix: 24,
+            gateway: None,
+        },
         outside: Outside {
             card: card(3),
+            card_mac: None,
             source_address: Ipv4Addr::new(10, 0, 2, 15),
             source_port: 4100,
             destinations: vec![Destination { mac: [0x52, 0x55, 10, 0, 2, 2], address, port: 4100 }],
@@ -100,11 +107,11 @@ fn config() -> Config {
 #[test]
 fn the_golden_bytes_are_written_and_read() {
     let bytes = config().encode().unwrap();
-    assert!(bytes.starts_with(b"NRCF\x04\x07\x04east\0\x5a\x5a"));
-    assert_eq!(bytes.len(), 247);
+    assert!(bytes.starts_with(b"NRCF\x05\x07\x04east\0\x5a\x5a"));
+    assert_eq!(bytes.len(), 255);
     assert_eq!(
         Sha256Digest::of(&bytes).to_string(),
-        "04388ffad091ad9d21fe0761ddd039c0da0797b8928d18d369f556e6cb5d68a8"
+        "28dddf14d5081275215ea2ccc5f485f63954a9ac9e06d4a688c2cbb8b998e134"
     );
     assert_eq!(Config::decode(&bytes), Ok(config()));
 }
@@ -116,7 +123,7 @@ fn cuts_and_additions_are_refused() {
         assert!(Config::decode(&bytes[..length]).is_err(), "{length}");
     }
     assert_eq!(Config::decode(&[&bytes[..], &[0]].concat()), Err(ConfigError::Malformed));
-    assert_eq!(Config::decode(b"NRCF\x03"), Err(ConfigError::Magic));
+    assert_eq!(Config::decode(b"NRCF\x04"), Err(ConfigError::Magic));
 }
 
 #[test]
@@ -145,6 +152,11 @@ fn assert_refused(change: impl FnOnce(&mut Config), words: &str) {
 #[test]
 fn every_rule_of_the_whole_holds() {
     assert_refused(|c| c.outside.card = c.inside.card, "same PCI function");
+    for wrong in [[0; 6], [0xff; 6], [1, 0, 0x5e, 0, 0, 1]] {
+        assert_refused(|c| c.inside.card_mac = Some(wrong), "not those of two cards");
+        assert_refused(|c| c.outside.card_mac = Some(wrong), "not those of two cards");
+    }
+    assert_refused(|c| c.outside.card_mac = c.inside.card_mac, "not those of two cards");
     assert_refused(|c| c.diode.key = Key::Tpm(0x0180_0000 - 1), "none of the TPM owner's");
     assert_refused(|c| c.diode.key = Key::Tpm(0x01bf_ffff + 1), "none of the TPM owner's");
     assert_refused(|c| c.release.floor = 301, "below its own floor");

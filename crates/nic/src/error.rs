@@ -1,8 +1,12 @@
 //! Why a card did not start, said so that a person can act on it.
 
+use alloc::vec::Vec;
 use core::fmt;
 
-use crate::pci::{BarError, ConfigSpace, Function, PciAddress, scan};
+use crate::ethernet::StationAddress;
+use crate::own_address;
+use crate::pci::{BarError, Function, PciAddress, scan};
+use crate::platform::Platform;
 
 /// Something in a card by which a frame could still come in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,6 +86,17 @@ pub enum StartError {
         /// Network cards of this machine.
         found: CardList,
     },
+    /// The card is not the one that the configuration pins: its own Ethernet address is another.
+    OtherCard {
+        /// The card.
+        address: PciAddress,
+        /// The address in the configuration.
+        configured: StationAddress,
+        /// The card's own.
+        own: StationAddress,
+        /// Network cards of this machine.
+        found: CardList,
+    },
     /// The card's registers cannot be located.
     Bar {
         /// The card.
@@ -138,6 +153,11 @@ impl fmt::Display for StartError {
                     "8086:1533 and other I210, 8086:1539 (I211), 1af4:1041 and modern 1af4:1000 (virtio-net)"
                 )
             }
+            Self::OtherCard { address, configured, own, found } => write!(
+                f,
+                "card {address} has the Ethernet address {own}, but card_mac is {configured}: cards have changed \
+                 places, or the configuration means another; {found}. Put the place of {configured} into the configuration"
+            ),
             Self::Bar { address, index, error } => {
                 write!(f, "card {address}, base address register {index}: {error}")
             }
@@ -163,31 +183,45 @@ impl core::error::Error for StartError {}
 /// Network cards of this machine, as far as an error message has room for them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct CardList {
-    cards: [Option<Function>; Self::CARDS_MAX],
+    cards: Vec<FoundCard>,
     more: usize,
 }
 
-impl CardList {
-    const CARDS_MAX: usize = 8;
+/// A network card, and its own Ethernet address if that can be read without changing anything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct FoundCard {
+    function: Function,
+    station_address: Option<StationAddress>,
+}
 
-    /// Finds the network cards.
+impl CardList {
+    const CARDS_MAX: usize = 32;
+
+    /// Finds the network cards. Nothing is written to any of them.
     #[must_use]
-    pub fn find<C: ConfigSpace>(config: &C) -> Self {
-        let mut network = scan(config).filter(Function::is_network);
-        let mut cards = [None; Self::CARDS_MAX];
-        cards.iter_mut().for_each(|place| *place = network.next());
-        Self { cards, more: network.count() }
+    pub fn find<P: Platform>(platform: &mut P) -> Self {
+        let mut functions: Vec<_> = scan(platform).filter(Function::is_network).collect();
+        let more = functions.len().saturating_sub(Self::CARDS_MAX);
+        functions.truncate(Self::CARDS_MAX);
+        let mut found = |function: Function| FoundCard {
+            station_address: own_address::read(platform, &function),
+            function,
+        };
+        Self { cards: functions.into_iter().map(&mut found).collect(), more }
     }
 }
 
 impl fmt::Display for CardList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.cards[0].is_none() {
+        if self.cards.is_empty() {
             return write!(f, "no network card found");
         }
         write!(f, "cards found:")?;
-        for (place, card) in self.cards.iter().flatten().enumerate() {
-            write!(f, "{} {card}", if place == 0 { "" } else { "," })?;
+        for (place, card) in self.cards.iter().enumerate() {
+            write!(f, "{} {}", if place == 0 { "" } else { "," }, card.function)?;
+            if let Some(address) = card.station_address {
+                write!(f, " {address}")?;
+            }
         }
         match self.more {
             0 => Ok(()),

@@ -1,4 +1,6 @@
-//! Ethernet lengths (IEEE 802.3), without the frame check sequence, which cards add and remove.
+//! Ethernet lengths (IEEE 802.3), without the frame check sequence, which cards add and remove; and addresses.
+
+use core::fmt;
 
 /// Bytes of the header: two addresses and the EtherType.
 pub const HEADER_BYTES: usize = 14;
@@ -11,6 +13,17 @@ pub const FRAME_BYTES_MIN_ON_WIRE: usize = 60;
 #[must_use]
 pub(crate) fn is_length_valid(bytes: usize) -> bool {
     (HEADER_BYTES..=FRAME_BYTES_MAX).contains(&bytes)
+}
+
+/// A card's own address, as people write it: `52:54:00:12:34:56`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StationAddress(pub [u8; 6]);
+
+impl fmt::Display for StationAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
 }
 
 /// Whether six bytes can be the address of one card: not a group's, and not all zero.

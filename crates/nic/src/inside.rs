@@ -7,6 +7,7 @@ use crate::error::StartError;
 use crate::ethernet::FRAME_BYTES_MAX;
 use crate::memory::MmioRegion;
 use crate::outside::{CardModel, Model, open};
+use crate::own_address::Pin;
 use crate::pci::PciAddress;
 use crate::platform::Platform;
 use crate::receive::{Received, Receives};
@@ -71,21 +72,24 @@ impl<R: Registers> Driver<R> {
 }
 
 impl<R: Registers> InsideCard<R> {
-    /// Takes the card at an address away from the firmware, resets it, and sets up both halves.
+    /// Takes the card at an address away from the firmware, resets it, and sets up both halves. With
+    /// `card_mac`, the card's own Ethernet address must be that one, or nothing of it is switched on.
     ///
     /// # Errors
     /// [`StartError`]; the card is then not used.
     pub fn start<P: Platform<Registers = R>>(
         platform: &mut P,
         address: PciAddress,
+        card_mac: Option<[u8; 6]>,
     ) -> Result<Self, StartError> {
         let (function, model) = open(platform, address)?;
+        let pin = Pin(card_mac);
         let driver = match model {
             Model::Igb { receive_queues } => {
-                Driver::Igb(igb::inside::start(platform, &function, receive_queues)?)
+                Driver::Igb(igb::inside::start(platform, &function, receive_queues, pin)?)
             }
-            Model::E1000e => Driver::E1000e(e1000e::inside::start(platform, &function)?),
-            Model::VirtioNet => Driver::VirtioNet(virtio::inside::start(platform, &function)?),
+            Model::E1000e => Driver::E1000e(e1000e::inside::start(platform, &function, pin)?),
+            Model::VirtioNet => Driver::VirtioNet(virtio::inside::start(platform, &function, pin)?),
         };
         let counters = InsideCounters::default();
         Ok(Self { driver, counters, received: [0; FRAME_BYTES_MAX], sending: [0; FRAME_BYTES_MAX] })

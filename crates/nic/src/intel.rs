@@ -40,6 +40,13 @@ pub(crate) fn map<P: Platform>(platform: &mut P, physical: u64) -> Result<P::Reg
     platform.map_registers(physical, REGISTERS_BYTES).ok_or(error)
 }
 
+/// Where RAL0 and RAH0 of a card are whose registers nobody has mapped yet, by what the firmware wrote down alone.
+pub(crate) fn station_address_place<P: Platform>(platform: &P, function: &Function) -> Option<u64> {
+    const STATION_ADDRESS: u64 = 0x5400;
+    let (physical, _) = function.bar_start(platform, 0).ok()?;
+    (physical != 0).then(|| physical.checked_add(STATION_ADDRESS))?
+}
+
 /// The card's own address in its first address registers (RAL0, RAH0), if it is there and can be one.
 pub(crate) fn station_address(low: u32, high: u32) -> Option<[u8; 6]> {
     const VALID: u32 = 1 << 31;

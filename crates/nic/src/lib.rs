@@ -11,6 +11,8 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+extern crate alloc;
+
 mod buffers;
 pub mod bystanders;
 mod e1000e;
@@ -23,6 +25,7 @@ mod intel;
 #[allow(unsafe_code)]
 mod memory;
 mod outside;
+mod own_address;
 pub mod pci;
 mod platform;
 mod receive;
@@ -33,6 +36,7 @@ mod transmit;
 mod virtio;
 
 pub use error::{CardList, ReceivePath, StartError};
+pub use ethernet::StationAddress;
 pub use frame::{FrameError, HEADERS_BYTES, UDP_PAYLOAD_BYTES_MAX, UdpFrame};
 pub use inside::{InsideCard, InsideCounters, ReceivedFrame, TransmitSlot};
 pub use memory::{DmaRegion, MmioRegion};

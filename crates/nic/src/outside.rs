@@ -2,6 +2,7 @@
 
 use crate::error::{CardList, ReceivePath, StartError};
 use crate::memory::MmioRegion;
+use crate::own_address::Pin;
 use crate::pci::{Function, PciAddress};
 use crate::platform::Platform;
 use crate::registers::Registers;
@@ -55,21 +56,26 @@ impl<R> OutsideCard<R> {
 
 impl<R: Registers> OutsideCard<R> {
     /// Takes the card at an address away from the firmware, resets it, and sets up its transmit
-    /// half. Its bus mastering is off from the first access until the receiver is seen to be off.
+    /// half. Its bus mastering is off from the first access until the receiver is seen to be off. With `card_mac`, the card's own
+    /// Ethernet address must be that one, or nothing of it is switched on.
     ///
     /// # Errors
     /// [`StartError`]; the card is then not used.
     pub fn start<P: Platform<Registers = R>>(
         platform: &mut P,
         address: PciAddress,
+        card_mac: Option<[u8; 6]>,
     ) -> Result<(Self, FirmwareState), StartError> {
         let (function, model) = open(platform, address)?;
+        let pin = Pin(card_mac);
         Ok(match model {
             Model::Igb { receive_queues } => {
-                Self::of(igb::outside::start(platform, &function, receive_queues)?, Driver::Igb)
+                Self::of(igb::outside::start(platform, &function, receive_queues, pin)?, Driver::Igb)
             }
-            Model::E1000e => Self::of(e1000e::outside::start(platform, &function)?, Driver::E1000e),
-            Model::VirtioNet => Self::of(virtio::outside::start(platform, &function)?, Driver::VirtioNet),
+            Model::E1000e => Self::of(e1000e::outside::start(platform, &function, pin)?, Driver::E1000e),
+            Model::VirtioNet => {
+                Self::of(virtio::outside::start(platform, &function, pin)?, Driver::VirtioNet)
+            }
         })
     }
 
@@ -142,7 +148,8 @@ pub(crate) enum Model {
 }
 
 impl Model {
-    fn of(function: &Function) -> Option<Self> {
+    /// Of which kind a card is, if there is a driver for it.
+    pub(crate) fn of(function: &Function) -> Option<Self> {
         if let Some(receive_queues) = igb::receive_queues(function) {
             return Some(Self::Igb { receive_queues });
         }

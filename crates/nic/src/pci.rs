@@ -107,6 +107,11 @@ impl Function {
         self.has_bridge_header(config) && secondary > 0 && (secondary..=subordinate).contains(&other.bus)
     }
 
+    /// Whether the processor can reach its registers.
+    pub(crate) fn decodes_memory<C: ConfigSpace>(&self, config: &C) -> bool {
+        config.read(self.address, COMMAND_AND_STATUS) & COMMAND_MEMORY != 0
+    }
+
     /// Whether it can reach memory by itself, or interrupt by writing to it.
     pub(crate) fn is_active<C: ConfigSpace>(&self, config: &C) -> bool {
         let is_master = config.read(self.address, COMMAND_AND_STATUS) & COMMAND_BUS_MASTER != 0;
@@ -161,6 +166,18 @@ impl Function {
     /// # Errors
     /// What is wrong with the register.
     pub fn memory_bar<C: ConfigSpace>(&self, config: &mut C, index: u8) -> Result<MemoryBar, BarError> {
+        let (physical, is_64_bit) = self.bar_start(config, index)?;
+        let bytes = self.bar_bytes(config, BARS + 4 * index, is_64_bit);
+        match (physical, bytes) {
+            (_, 0) => Err(BarError::Empty),
+            (0, _) => Err(BarError::Unassigned),
+            (physical, bytes) if physical.checked_add(bytes).is_none() => Err(BarError::UnknownKind),
+            (physical, bytes) => Ok(MemoryBar { physical, bytes }),
+        }
+    }
+
+    /// The address in a base address register, 0 if it got none, and whether it is of 64 bits. Nothing is written.
+    pub(crate) fn bar_start<C: ConfigSpace>(&self, config: &C, index: u8) -> Result<(u64, bool), BarError> {
         if index > 5 || self.is_upper_half(config, index) {
             return Err(BarError::NoSuchRegister);
         }
@@ -173,14 +190,7 @@ impl Function {
             _ => return Err(BarError::UnknownKind),
         };
         let high = if is_64_bit { config.read(self.address, offset + 4) } else { 0 };
-        let physical = u64::from(high) << 32 | u64::from(low & !0xf);
-        let bytes = self.bar_bytes(config, offset, is_64_bit);
-        match (physical, bytes) {
-            (_, 0) => Err(BarError::Empty),
-            (0, _) => Err(BarError::Unassigned),
-            (physical, bytes) if physical.checked_add(bytes).is_none() => Err(BarError::UnknownKind),
-            (physical, bytes) => Ok(MemoryBar { physical, bytes }),
-        }
+        Ok((u64::from(high) << 32 | u64::from(low & !0xf), is_64_bit))
     }
 
     /// Whether a register holds the upper half of the address in the one before it.

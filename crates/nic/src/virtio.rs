@@ -18,6 +18,7 @@ mod transmit_registers;
 mod windows;
 
 pub(crate) use transmit::Transmitter;
+pub(crate) use windows::device_window_place;
 
 use crate::pci::Function;
 

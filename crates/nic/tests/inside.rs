@@ -14,7 +14,7 @@ type Inside<C> = InsideCard<model::Window<C>>;
 
 fn start<C: Card>() -> (Machine<C>, Inside<C>) {
     let machine = C::machine();
-    let card = InsideCard::start(&mut machine.clone(), CARD).expect("the card starts");
+    let card = InsideCard::start(&mut machine.clone(), CARD, None).expect("the card starts");
     (machine, card)
 }
 
@@ -120,7 +120,7 @@ fn igb_lies_are_counted() {
 fn igb_whose_receive_queue_stays_off_is_an_error() {
     let machine = Igb::machine();
     machine.with_card(|card, _| card.stuck.insert(0xc028, 0));
-    let error = InsideCard::start(&mut machine.clone(), CARD).map(|_| ()).expect_err("no queue");
+    let error = InsideCard::start(&mut machine.clone(), CARD, None).map(|_| ()).expect_err("no queue");
     assert!(matches!(error, StartError::Missing { .. }), "{error}");
     assert!(!machine.is_mastering());
 }
@@ -229,6 +229,6 @@ fn smoltcp_is_told_what_the_card_is() {
 fn a_card_that_hangs_is_an_error() {
     let machine = Virtio::machine();
     machine.with_card(|card, _| card.hang_in_reset());
-    let error = InsideCard::start(&mut machine.clone(), CARD).map(|_| ()).expect_err("it hangs");
+    let error = InsideCard::start(&mut machine.clone(), CARD, None).map(|_| ()).expect_err("it hangs");
     assert_eq!(error, StartError::ResetTimeout { address: CARD });
 }

@@ -15,12 +15,12 @@ type Started<C> = (Machine<C>, OutsideCard<model::Window<C>>, FirmwareState);
 
 fn start<C: Card>() -> Started<C> {
     let machine = C::machine();
-    let (card, firmware) = OutsideCard::start(&mut machine.clone(), CARD).expect("the card starts");
+    let (card, firmware) = OutsideCard::start(&mut machine.clone(), CARD, None).expect("the card starts");
     (machine, card, firmware)
 }
 
 fn start_error<C: Card>(machine: &Machine<C>) -> StartError {
-    OutsideCard::start(&mut machine.clone(), CARD).map(|_| ()).expect_err("the card must not start")
+    OutsideCard::start(&mut machine.clone(), CARD, None).map(|_| ()).expect_err("the card must not start")
 }
 
 fn frames_arrive_exactly<C: Card>() {
@@ -296,10 +296,10 @@ fn igb_that_does_not_read_back_is_refused() {
 fn igb_that_woke_the_machine_up_is_used() {
     let machine = Igb::machine();
     machine.with_card(|card, _| card.stuck.insert(0x5800, 1 << 2));
-    OutsideCard::start(&mut machine.clone(), CARD).expect("the card starts");
+    OutsideCard::start(&mut machine.clone(), CARD, None).expect("the card starts");
     let machine = Igb::machine();
     machine.state_mut().functions.get_mut(&(0, 3, 0)).expect("the card").words[0] = 0x1533 << 16 | 0x8086;
-    OutsideCard::start(&mut machine.clone(), CARD).expect("an I210 starts");
+    OutsideCard::start(&mut machine.clone(), CARD, None).expect("an I210 starts");
     let state = machine.state();
     let last = state.writes.iter().filter_map(|write| match write {
         Write::Register { offset, .. } if (0xc000..0xd000).contains(offset) => Some(*offset),
@@ -369,7 +369,7 @@ fn virtio_that_hangs() {
 fn addresses_and_link_are_the_cards<C: Card>(model: CardModel) {
     let machine = C::machine();
     machine.with_card(|card, _| card.set_station_address([2, 0x1b, 0xff, 0x80, 1, 0xfe]));
-    let (card, _) = OutsideCard::start(&mut machine.clone(), CARD).expect("the card starts");
+    let (card, _) = OutsideCard::start(&mut machine.clone(), CARD, None).expect("the card starts");
     assert_eq!(card.station_address(), [2, 0x1b, 0xff, 0x80, 1, 0xfe]);
     assert_eq!(card.model(), model);
     assert!(card.link_up());
@@ -404,7 +404,7 @@ fn virtio_without_a_link_state_is_taken_to_have_one() {
         card.withdraw_features(1 << 16);
         card.set_link(false);
     });
-    let (card, _) = OutsideCard::start(&mut machine.clone(), CARD).expect("the card starts");
+    let (card, _) = OutsideCard::start(&mut machine.clone(), CARD, None).expect("the card starts");
     assert!(card.link_up());
 }
 
@@ -443,10 +443,11 @@ fn virtio_that_would_go_past_the_fence_is_refused() {
     };
     assert!(matches!(start_error(&bypassing(true)), StartError::Missing { what, .. }
         if what.contains("ACCESS_PLATFORM")));
-    OutsideCard::start(&mut bypassing(false), CARD).expect("without a fence there is nothing to go past");
+    OutsideCard::start(&mut bypassing(false), CARD, None)
+        .expect("without a fence there is nothing to go past");
     let machine = Virtio::machine();
     machine.state_mut().bus.fenced = true;
-    OutsideCard::start(&mut machine.clone(), CARD).expect("it accepts the fence");
+    OutsideCard::start(&mut machine.clone(), CARD, None).expect("it accepts the fence");
 }
 
 #[test]
@@ -454,7 +455,7 @@ fn virtio_queues_of_other_sizes_work() {
     for (offered, used) in [(1, 1), (2, 2), (100, 64), (255, 128), (1024, 256), (32_768, 256)] {
         let machine = Virtio::machine();
         machine.with_card(|card, _| card.queue_size_max = offered);
-        let (mut card, _) = OutsideCard::start(&mut machine.clone(), CARD).expect("the card starts");
+        let (mut card, _) = OutsideCard::start(&mut machine.clone(), CARD, None).expect("the card starts");
         machine.with_card(|card, bus| card.stall(true, bus));
         let accepted = (0..1000).find(|n| card.transmit(&frame(*n, 60)).is_err());
         assert_eq!(accepted, Some(used), "of {offered}");
@@ -494,10 +495,10 @@ fn a_wrong_address_is_answered_with_the_right_ones() {
     let card = model::Config::new(0x1af4, 0x1041, 2);
     machine.state_mut().functions.insert((0, 2, 0), card);
     let wrong = PciAddress { bus: 0, device: 9, function: 0 };
-    let error = OutsideCard::start(&mut machine, wrong).map(|_| ()).expect_err("nothing there");
+    let error = OutsideCard::start(&mut machine, wrong, None).map(|_| ()).expect_err("nothing there");
     assert_eq!(
         error.to_string(),
-        "no card at 00:09.0; cards found: 00:02.0 (1af4:1041), 00:03.0 (8086:10d3). \
+        "no card at 00:09.0; cards found: 00:02.0 (1af4:1041), 00:03.0 (8086:10d3) 52:54:00:12:34:56. \
          Put one of them into the configuration"
     );
     assert!(machine.state().writes.is_empty());
@@ -508,7 +509,7 @@ fn a_device_without_driver_is_left_alone() {
     let mut machine = E1000e::machine();
     machine.state_mut().functions.insert((0, 31, 2), model::Config::new(0x8086, 0x2922, 1));
     let disk = PciAddress { bus: 0, device: 31, function: 2 };
-    let error = OutsideCard::start(&mut machine, disk).map(|_| ()).expect_err("a disk");
+    let error = OutsideCard::start(&mut machine, disk, None).map(|_| ()).expect_err("a disk");
     assert!(
         error.to_string().starts_with("no driver for 00:1f.2 (8086:2922); cards found: 00:03.0"),
         "{error}"

@@ -46,7 +46,7 @@ impl<C: Card> Platform for Noting<C> {
 
 fn sees_the_cable_through_one_word_and_writes_nothing<C: Card>(place: u64) {
     let machine = C::machine();
-    let (card, _) = OutsideCard::start(&mut machine.clone(), CARD).expect("the card starts");
+    let (card, _) = OutsideCard::start(&mut machine.clone(), CARD, None).expect("the card starts");
     let writes = machine.state().writes.len();
     let mut noting = Noting { machine: machine.clone(), mapped: Vec::new() };
     let sight: LinkSight<_> = card.link_sight(&mut noting).expect("it is mapped");
@@ -80,7 +80,7 @@ fn virtio_that_does_not_tell_is_taken_to_have_a_link() {
         card.withdraw_features(1 << 16);
         card.set_link(false);
     });
-    let (card, _) = OutsideCard::start(&mut machine.clone(), CARD).expect("the card starts");
+    let (card, _) = OutsideCard::start(&mut machine.clone(), CARD, None).expect("the card starts");
     let mut noting = Noting { machine, mapped: Vec::new() };
     let sight = card.link_sight(&mut noting).expect("there is nothing to map");
     assert!(sight.link_up());

@@ -2,12 +2,15 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use noreturn_image_format::config::{DESTINATIONS_MAX, Destination, Inside, Outside, PciAddress};
+use noreturn_image_format::config::{
+    DESTINATIONS_MAX, Destination, Inside, Outside, PciAddress, is_card_mac,
+};
 
 use crate::section::{Kind, Section, text};
 
 pub(crate) fn read_inside(section: &Section<'_>) -> Option<Inside> {
     let card = section.required("card", &pci_address());
+    let card_mac = section.optional("card_mac", &card_mac());
     let network = section.required(
         "address",
         &text(
@@ -17,7 +20,7 @@ pub(crate) fn read_inside(section: &Section<'_>) -> Option<Inside> {
     );
     let gateway = section.optional("gateway", &host());
     let ((address, prefix), gateway) = (network?, gateway?);
-    let inside = Inside { card: card?, address, prefix, gateway };
+    let inside = Inside { card: card?, card_mac: card_mac?, address, prefix, gateway };
     if let Some(gateway) = gateway.filter(|&gateway| !is_local(&inside, gateway) || gateway == address) {
         let what = format!("{gateway} is not another host in {address}/{prefix}");
         section.fault("gateway", &what);
@@ -29,6 +32,10 @@ pub(crate) fn read_outside(section: &Section<'_>, inside: Option<&Inside>) -> Op
     let card = section.required("card", &pci_address());
     if card.is_some() && card == inside.map(|inside| inside.card) {
         section.fault("card", "is the card of [inside]; each side needs a card of its own");
+    }
+    let card_mac = section.optional("card_mac", &card_mac());
+    if card_mac.flatten().is_some() && card_mac.flatten() == inside.and_then(|inside| inside.card_mac) {
+        section.fault("card_mac", "is that of the card of [inside]");
     }
     let source = section.required("source", &host_and_port());
     let tables = section.tables("destination");
@@ -43,8 +50,8 @@ pub(crate) fn read_outside(section: &Section<'_>, inside: Option<&Inside>) -> Op
     for table in tables {
         destinations.extend(table.read(|table| read_destination(table, &destinations)));
     }
-    let (card, source) = (card?, source?);
-    Some(Outside { card, source_address: *source.ip(), source_port: source.port(), destinations })
+    let (card, card_mac, source) = (card?, card_mac?, source?);
+    Some(Outside { card, card_mac, source_address: *source.ip(), source_port: source.port(), destinations })
 }
 
 fn read_destination(section: &Section<'_>, before: &[Destination]) -> Option<Destination> {
@@ -76,7 +83,7 @@ fn check_mac(destination: &Destination) -> Result<(), String> {
         if *mac != expected {
             return Err(format!("{} is not {}, which belongs to {address}", show(mac), show(&expected)));
         }
-    } else if mac[0] & 1 != 0 || *mac == [0; 6] {
+    } else if !is_card_mac(*mac) {
         return Err(format!("{} is not the Ethernet address of one card", show(mac)));
     }
     Ok(())
@@ -88,13 +95,20 @@ fn group_mac(group: Ipv4Addr) -> [u8; 6] {
     [0x01, 0x00, 0x5e, b & 0x7f, c, d]
 }
 
-fn show(mac: &[u8; 6]) -> String {
+pub(crate) fn show(mac: &[u8; 6]) -> String {
     mac.map(|byte| format!("{byte:02x}")).join(":")
 }
 
 /// A PCI function as `lspci` shows it.
 fn pci_address() -> Kind<PciAddress> {
     text("a PCI address as lspci shows it, such as \"00:02.0\"", parse_pci)
+}
+
+/// A card's own Ethernet address.
+fn card_mac() -> Kind<[u8; 6]> {
+    text("the Ethernet address of one card, such as \"52:54:00:12:34:56\"", |value| {
+        parse_mac(value).filter(|mac| is_card_mac(*mac))
+    })
 }
 
 /// One host's address.

@@ -8,7 +8,9 @@ use noreturn_image_format::config::modbus::{Device, Read};
 use noreturn_image_format::config::release::Release;
 use noreturn_image_format::config::status::Status;
 use noreturn_image_format::config::time::{Time, TimeSource};
-use noreturn_image_format::config::{Class, Destination, Key, Source};
+use noreturn_image_format::config::{Class, Destination, Key, PciAddress, Source};
+
+use crate::cards;
 
 /// Shows a configuration, a few words a line.
 #[derive(Clone, Copy, Debug)]
@@ -25,22 +27,48 @@ impl fmt::Display for Summary<'_> {
             writeln!(f, "         its key is not here: the machine's TPM keeps it, at {handle:#010x}")?;
         }
         write_release(f, *release)?;
-        write!(f, "inside   card {}, address {}/{}", inside.card, inside.address, inside.prefix)?;
+        write!(
+            f,
+            "inside   {}, address {}/{}",
+            Card(inside.card, inside.card_mac),
+            inside.address,
+            inside.prefix
+        )?;
         match inside.gateway {
             Some(gateway) => writeln!(f, ", gateway {gateway}")?,
             None => writeln!(f, ", no gateway")?,
         }
         writeln!(
             f,
-            "outside  card {}, from {}:{}",
-            outside.card, outside.source_address, outside.source_port
+            "outside  {}, from {}:{}",
+            Card(outside.card, outside.card_mac),
+            outside.source_address,
+            outside.source_port
         )?;
+        if !self.0.cards_are_pinned() {
+            writeln!(
+                f,
+                "         the cards are not pinned: if they change places, the diode listens outside. Set card_mac of both"
+            )?;
+        }
         outside.destinations.iter().try_for_each(|destination| write_destination(f, destination))?;
         write_link(f, link)?;
         write_status(f, status)?;
         write_time(f, time)?;
         writeln!(f, "plant    {} devices, {} tags", devices.len(), sources.len())?;
         devices.iter().try_for_each(|device| write_device(f, device, sources))
+    }
+}
+
+/// Where a card is, and which one it must be.
+struct Card(PciAddress, Option<[u8; 6]>);
+
+impl fmt::Display for Card {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            Some(mac) => write!(f, "card {} with {}", self.0, cards::show(&mac)),
+            None => write!(f, "card {}, whichever that is", self.0),
+        }
     }
 }
 
@@ -122,7 +150,7 @@ fn write_blocks(f: &mut fmt::Formatter<'_>, name: &str, blocks: &Blocks) -> fmt:
 }
 
 fn write_destination(f: &mut fmt::Formatter<'_>, destination: &Destination) -> fmt::Result {
-    let mac = destination.mac.map(|byte| format!("{byte:02x}")).join(":");
+    let mac = cards::show(&destination.mac);
     writeln!(f, "         to {}:{} at {mac}", destination.address, destination.port)
 }
 

@@ -210,7 +210,7 @@ fn unknown_keys_are_told_with_what_is_near() {
     assert_refused(
         "gateway = \"10.1.0.1\"",
         "colour = 1",
-        "LINE:1: inside.colour: is not a key that is known here; known are \"address\", \"card\", \"gateway\"",
+        "LINE:1: inside.colour: is not a key that is known here; known are \"address\", \"card\", \"card_mac\", \"gateway\"",
     );
 }
 
@@ -262,6 +262,35 @@ fn values_must_fit_together() {
 }
 
 #[test]
+fn cards_are_pinned_by_their_own_addresses() {
+    let [inside, outside] =
+        ["52:54:00:12:34:56", "52:54:00:12:34:57"].map(|mac| format!("card_mac = \"{mac}\"\n"));
+    let config = parse_text(example()).unwrap();
+    assert_eq!(config.inside.card_mac, Some([0x52, 0x54, 0, 0x12, 0x34, 0x56]));
+    assert_eq!(config.outside.card_mac, Some([0x52, 0x54, 0, 0x12, 0x34, 0x57]));
+    assert!(config.cards_are_pinned());
+    let summary = Summary(&config).to_string();
+    assert!(
+        summary.contains("card 00:03.0 with 52:54:00:12:34:57") && !summary.contains("not pinned"),
+        "{summary}"
+    );
+    for left_out in [&inside, &outside] {
+        let config = parse_text(&example().replace(left_out, "")).unwrap();
+        let summary = Summary(&config).to_string();
+        assert!(!config.cards_are_pinned() && summary.contains("the cards are not pinned"), "{summary}");
+    }
+    for wrong in ["00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "53:54:00:12:34:56", "52-54-00-12-34-56", "eth0"]
+    {
+        let expected = "is not the Ethernet address of one card, such as \"52:54:00:12:34:56\"";
+        for (right, table) in [(&inside, "inside"), (&outside, "outside")] {
+            let message = format!("LINE:12: {table}.card_mac: \"{wrong}\" {expected}");
+            assert_refused(right, &format!("card_mac = \"{wrong}\"\n"), &message);
+        }
+    }
+    assert_refused(&outside, &inside, "LINE:12: outside.card_mac: is that of the card of [inside]");
+}
+
+#[test]
 fn destinations_are_hosts_or_groups_with_addresses_that_fit() {
     let mac = "mac = \"52:55:0a:00:02:02\"";
     let destination = |from: &str, to: &str| {
@@ -281,7 +310,7 @@ fn destinations_are_hosts_or_groups_with_addresses_that_fit() {
     assert_refused(
         host,
         group,
-        "20:7: outside.destination[0].mac: 52:55:0a:00:02:02 is not 01:00:5e:01:02:03, which belongs to 239.129.2.3",
+        "22:7: outside.destination[0].mac: 52:55:0a:00:02:02 is not 01:00:5e:01:02:03, which belongs to 239.129.2.3",
     );
     assert_refused(
         mac,
@@ -291,7 +320,7 @@ fn destinations_are_hosts_or_groups_with_addresses_that_fit() {
     assert_refused(
         mac,
         "",
-        "19:1: outside.destination[0].mac: is missing; expected an Ethernet address such as \"52:55:0a:00:02:02\"",
+        "21:1: outside.destination[0].mac: is missing; expected an Ethernet address such as \"52:55:0a:00:02:02\"",
     );
     assert_refused(
         host,
@@ -314,7 +343,7 @@ fn mistakes_in_the_classes_are_told() {
     assert_refused(
         share,
         "data_shards = 250",
-        "26:1: link.history.parity_shards: 250 data and 8 parity shards are 258 together, more than 256",
+        "28:1: link.history.parity_shards: 250 data and 8 parity shards are 258 together, more than 256",
     );
     assert_refused(
         history,
@@ -336,7 +365,7 @@ fn mistakes_in_the_classes_are_told() {
         history,
         "[link.telemetry]\nhistory_bytes_max = 536_870_912\n[link.history]\ninterval_ms = 100",
         &format!(
-            "23:1: link: queues, histories and blocks take {memory_bytes} bytes together, more than 536870912"
+            "25:1: link: queues, histories and blocks take {memory_bytes} bytes together, more than 536870912"
         ),
     );
     assert_refused(
@@ -498,7 +527,7 @@ fn a_history_that_is_never_sent_is_not_kept() {
     let errors = parse_text(&kept).unwrap_err().to_string();
     assert_eq!(
         errors,
-        "site.toml:27:21: link.bulk.history_bytes_max: is not 0, but link.history.share_per_mille is"
+        "site.toml:29:21: link.bulk.history_bytes_max: is not 0, but link.history.share_per_mille is"
     );
 }
 
@@ -517,7 +546,7 @@ fn the_least_parity_is_at_most_the_parity() {
 fn everything_that_is_wrong_is_told_at_once_in_the_order_of_the_file() {
     let text = example()
         .replace("id = 7", "id = \"seven\"")
-        .replace("mac = \"52:", "mac = \"53:")
+        .replace("mac = \"52:55", "mac = \"53:55")
         .replace("type = \"i16\"", "type = \"i61\"");
     let errors = parse_text(&text).unwrap_err();
     let keys: Vec<_> = errors.errors.iter().map(|error| error.key.as_str()).collect();

@@ -103,6 +103,9 @@ alarms! {
     /// Nothing resets the box if it stalls.
     WatchdogAbsent = "watchdog_absent", "Watchdog", Warning, 0, NEVER_MS,
         "this machine has no watchdog that is known: a box that stalls stays as it is";
+    /// A card may be another than was meant.
+    CardsNotPinned = "cards_not_pinned", "Cards", Warning, 0, NEVER_MS,
+        "the site file does not say which cards are meant: if they change places, this box listens outside. Set card_mac of both";
 }
 
 /// How many alarms there are.

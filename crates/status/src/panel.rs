@@ -58,6 +58,7 @@ pub struct Panel {
     pub name: String,
     /// What is known since the start.
     pub facts: Facts,
+    cards_are_pinned: bool,
     now: Now,
     history_percent: u16,
     history_at_us: u64,
@@ -76,6 +77,7 @@ impl Panel {
             diode: config.diode.id,
             name: config.diode.name.clone(),
             facts,
+            cards_are_pinned: config.cards_are_pinned(),
             now: Now { uptime_us: 0, clock_us: 0, time_quality: TimeQuality::NONE },
             history_percent: 0,
             history_at_us: 0,
@@ -129,6 +131,7 @@ impl Panel {
             Alarm::DmaFault => self.facts.last_stop == LastStop::DmaFault,
             Alarm::InsideLinkDown => !look.inside_link_up,
             Alarm::WatchdogAbsent => self.facts.watchdog == Watchdog::None,
+            Alarm::CardsNotPinned => !self.cards_are_pinned,
         }
     }
 

@@ -4,6 +4,7 @@ mod common;
 
 use common::{SECOND_US, config, facts, look, now, plain, say, watch};
 use noreturn_collect::Now;
+use noreturn_status::alarm::Hold;
 use noreturn_status::{Alarm, Backlog, Facts, Look, Panel, Severity};
 use noreturn_wire::{Class, Counters, DmaFence, Fault, LastStop, TimeQuality, Watchdog};
 
@@ -52,6 +53,22 @@ fn a_flapping_link_is_no_news() {
         watch(&mut panel, second..second + 1, &Look { outside_link_up, ..look() });
     }
     assert!(!panel.alarm(Alarm::OutsideLinkDown).was_active());
+}
+
+#[test]
+fn a_card_that_is_not_pinned_is_a_warning() {
+    let pinned = config(0, plain);
+    let mut inside = pinned.clone();
+    inside.inside.card_mac = None;
+    let mut outside = pinned.clone();
+    outside.outside.card_mac = None;
+    for (config, warned) in [(pinned, false), (inside, true), (outside, true)] {
+        let mut panel = Panel::new(facts(), &config);
+        watch(&mut panel, 0..2, &look());
+        assert_eq!(is(&panel, Alarm::CardsNotPinned), warned);
+        assert_eq!(panel.bits(Hold::is_active), u32::from(warned) << 10);
+        assert_eq!(lines(&mut panel, 2 * SECOND_US).len(), usize::from(warned));
+    }
 }
 
 #[test]

@@ -27,10 +27,16 @@ enum Kind {
     Optional,
 }
 
-const QUESTIONS: [Question; 15] = [
+const QUESTIONS: [Question; 17] = [
     question("diode.name", "Name of the diode, which the receiver shows", "diode-1", Kind::Text),
     question("diode.id", "Its number, which no other diode of the same receiver has", "1", Kind::Number),
     question("inside.card", "Card in the plant's network, as lspci shows it", "00:02.0", Kind::Text),
+    question(
+        "inside.card_mac",
+        "That card's own Ethernet address; empty if you do not know it yet: the box's console says it at the first boot",
+        "",
+        Kind::Optional,
+    ),
     question(
         "inside.address",
         "The diode's address there, with the prefix length",
@@ -44,6 +50,12 @@ const QUESTIONS: [Question; 15] = [
         Kind::Optional,
     ),
     question("outside.card", "Card towards the receiver, as lspci shows it", "00:03.0", Kind::Text),
+    question(
+        "outside.card_mac",
+        "That card's own Ethernet address; empty if you do not know it yet",
+        "",
+        Kind::Optional,
+    ),
     question("outside.source", "Address and port that its frames come from", "10.0.2.15:4100", Kind::Text),
     question(
         "outside.destination[0].address",
@@ -141,8 +153,8 @@ fn site(answers: &[String]) -> String {
          # `diode-image check` says what this file means.\n\n\
          [diode]\n{}\n{}\nkey_file = \"{KEY_FILE}\"\n\n\
          # Goes up with every image that is made of this file.\n[image]\nversion = 1\n\n\
-         # The plant's network: the diode speaks there.\n[inside]\n{}\n{}\n{}\n\n\
-         # The way out: the diode only sends there.\n[outside]\n{}\n{}\n\n\
+         # The plant's network: the diode speaks there.\n[inside]\n{}\n{}\n{}\n{}\n\n\
+         # The way out: the diode only sends there.\n[outside]\n{}\n{}\n{}\n\n\
          [[outside.destination]]\n{}\n{}\n\n\
          # One of these for each device.\n[[modbus]]\n{}\n{}\n{}\n\n\
          # One of these for each value, or run of values, of the device above. Function 1 reads coils, 2 discrete inputs,\n\
@@ -150,9 +162,11 @@ fn site(answers: &[String]) -> String {
         line("diode.name"),
         line("diode.id"),
         line("inside.card"),
+        line("inside.card_mac"),
         line("inside.address"),
         line("inside.gateway"),
         line("outside.card"),
+        line("outside.card_mac"),
         line("outside.source"),
         line("outside.destination[0].mac"),
         line("outside.destination[0].address"),

@@ -263,13 +263,13 @@ fn a_new_site_of_usual_answers_can_be_built() {
     let folder = site();
     fs::remove_file(folder.path().join("diode.key")).unwrap();
     fs::remove_file(folder.path().join("owner.key")).unwrap();
-    let (output, _) = answer(folder.path(), &"\n".repeat(15));
+    let (output, _) = answer(folder.path(), &"\n".repeat(17));
     assert!(output.status.success(), "{output:?}");
     let mut build = BUILD;
     build[2] = "new.toml";
     let built = run(folder.path(), &build);
     assert!(built.status.success(), "{built:?}");
-    let again = answer(folder.path(), &"\n".repeat(15));
+    let again = answer(folder.path(), &"\n".repeat(17));
     assert!(again.1.contains("new.toml: exists, and nothing is ever overwritten"), "{}", again.1);
 }
 
@@ -281,9 +281,11 @@ fn wrong_answers_are_asked_for_again() {
         ("", "north \"1\""),
         ("many", "12"),
         ("0:2", "00:02.0"),
+        ("01:00:5e:00:00:01", "52:54:00:12:34:56"),
         ("192.168.7.9/33", "192.168.7.9/24"),
         ("10.9.9.9", "192.168.7.1"),
         ("00:02.0", "01:00.0"),
+        ("52:54:00:12:34:56", "52:54:00:12:34:57"),
         ("", "10.0.0.9:4100"),
         ("1.2.3.4", "192.0.2.1:4100"),
         ("ff:ff:ff:ff:ff:ff", "52:55:0a:00:02:02"),
@@ -310,8 +312,14 @@ fn wrong_answers_are_asked_for_again() {
     assert!(told.contains("\"u17\" is not one of"), "{told}");
     let summary = run(folder.path(), &["check", "new.toml"]);
     let text = String::from_utf8_lossy(&summary.stdout).into_owned();
-    for expected in ["north \"1\"", "192.168.7.9/24", "172.16.1.2:502", "192.0.2.1:4100", "plc-9/tank/level"]
-    {
+    for expected in [
+        "card 01:00.0 with 52:54:00:12:34:57",
+        "north \"1\"",
+        "192.168.7.9/24",
+        "172.16.1.2:502",
+        "192.0.2.1:4100",
+        "plc-9/tank/level",
+    ] {
         assert!(text.contains(expected), "{expected} is not in {text}");
     }
     assert_eq!(fs::read(folder.path().join("diode.key")).unwrap(), key, "a key that is there is kept");

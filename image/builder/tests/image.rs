@@ -89,7 +89,7 @@ fn two_builds_are_the_same_bytes() {
 fn the_bytes_are_pinned() {
     assert_eq!(
         built().sha256.to_string(),
-        "26939267b79d08f553f765a870fbcae75189a2d421e5a0ab5b492cfbdab0a4f6"
+        "172fb5d71100537abc64721437d041b70b0b9bd1f7c506a56fecd58372f706c6"
     );
 }
 

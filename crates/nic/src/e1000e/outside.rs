@@ -3,6 +3,7 @@
 use super::transmit::Transmitter;
 use crate::error::StartError;
 use crate::intel::{STATUS, locate, map};
+use crate::own_address::Pin;
 use crate::pci::Function;
 use crate::platform::Platform;
 use crate::sight::LinkPlace;
@@ -17,11 +18,13 @@ use crate::transmit::{Started, TransmitOnly};
 pub(crate) fn start<P: Platform>(
     platform: &mut P,
     function: &Function,
+    pin: Pin,
 ) -> Result<Started<Transmitter<P::Registers>>, StartError> {
     let address = function.address;
     let physical = locate(platform, function)?;
     let registers = map(platform, physical)?;
     let (mut card, firmware) = Transmitter::prepare(platform, registers, address)?;
+    pin.check(platform, function.address, card.station_address())?;
     let refused = |path| StartError::CanReceive { address, path };
     card.check_receive_off().map_err(refused)?;
     card.enable();

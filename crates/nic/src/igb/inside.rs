@@ -4,9 +4,11 @@ use super::receive::Receiver;
 use super::transmit::Transmitter;
 use crate::error::StartError;
 use crate::intel::{locate, map};
+use crate::own_address::Pin;
 use crate::pci::Function;
 use crate::platform::Platform;
 use crate::receive::Halves;
+use crate::transmit::TransmitOnly;
 
 /// A card of this family that sends and receives.
 pub(crate) type Inside<R> = Halves<Transmitter<R>, Receiver<R>>;
@@ -19,11 +21,13 @@ pub(crate) fn start<P: Platform>(
     platform: &mut P,
     function: &Function,
     receive_queues: usize,
+    pin: Pin,
 ) -> Result<Inside<P::Registers>, StartError> {
     let address = function.address;
     let physical = locate(platform, function)?;
     let registers = map(platform, physical)?;
     let (mut transmitter, _) = Transmitter::prepare(platform, registers, address, receive_queues)?;
+    pin.check(platform, function.address, transmitter.station_address())?;
     let registers = map(platform, physical)?;
     let mut receiver = Receiver::prepare(platform, registers, address)?;
     transmitter.enable(platform, address)?;

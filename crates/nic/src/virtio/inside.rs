@@ -4,9 +4,11 @@ use super::receive::Receiver;
 use super::transmit::Transmitter;
 use super::windows::Windows;
 use crate::error::StartError;
+use crate::own_address::Pin;
 use crate::pci::Function;
 use crate::platform::Platform;
 use crate::receive::Halves;
+use crate::transmit::TransmitOnly;
 
 /// A virtio-net card that sends and receives.
 pub(crate) type Inside<R> = Halves<Transmitter<R>, Receiver<R>>;
@@ -18,10 +20,12 @@ pub(crate) type Inside<R> = Halves<Transmitter<R>, Receiver<R>>;
 pub(crate) fn start<P: Platform>(
     platform: &mut P,
     function: &Function,
+    pin: Pin,
 ) -> Result<Inside<P::Registers>, StartError> {
     let address = function.address;
     let windows = Windows::find(platform, function)?;
     let (mut transmitter, _) = Transmitter::prepare(platform, &windows, address)?;
+    pin.check(platform, function.address, transmitter.station_address())?;
     let mut receiver = Receiver::prepare(platform, &windows, address)?;
     function.allow_bus_mastering(platform);
     transmitter.enable();

@@ -3,6 +3,7 @@
 use super::transmit::Transmitter;
 use super::windows::Windows;
 use crate::error::StartError;
+use crate::own_address::Pin;
 use crate::pci::Function;
 use crate::platform::Platform;
 use crate::sight::LinkPlace;
@@ -18,10 +19,12 @@ const STATUS_WORD: u64 = 4;
 pub(crate) fn start<P: Platform>(
     platform: &mut P,
     function: &Function,
+    pin: Pin,
 ) -> Result<Started<Transmitter<P::Registers>>, StartError> {
     let address = function.address;
     let windows = Windows::find(platform, function)?;
     let (mut card, firmware) = Transmitter::prepare(platform, &windows, address)?;
+    pin.check(platform, function.address, card.station_address())?;
     let refused = |path| StartError::CanReceive { address, path };
     card.check_receive_off().map_err(refused)?;
     function.allow_bus_mastering(platform);

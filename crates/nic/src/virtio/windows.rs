@@ -111,6 +111,16 @@ impl Alleged {
     }
 }
 
+/// Where the device's own window of a card is that nobody has silenced yet, by what card and firmware wrote down alone. How long the
+/// base address register's window is cannot be read, so it is taken to be no longer than any hypervisor makes it.
+pub(crate) fn device_window_place<C: ConfigSpace>(config: &C, function: &Function) -> Option<u64> {
+    const BAR_BYTES_MAX: u32 = 1 << 20;
+    let alleged = find_kind(config, function, KIND_DEVICE, "").ok()?;
+    let (physical, _) = function.bar_start(config, alleged.bar).ok()?;
+    let fits = alleged.offset <= BAR_BYTES_MAX - DEVICE_BYTES && alleged.offset.is_multiple_of(4);
+    (fits && physical != 0).then(|| physical.checked_add(alleged.offset.into()))?
+}
+
 /// The first capability of a kind, which is the one that the card prefers.
 fn find_kind<C: ConfigSpace>(
     config: &C,

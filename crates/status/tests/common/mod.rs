@@ -17,7 +17,7 @@ pub const CLOCK_US: u64 = 1_795_435_200 * SECOND_US;
 pub fn config(devices: usize, name: impl Fn(usize) -> String) -> Config {
     let mut text =
         "[diode]\nid = 7\nname = \"waterworks <east> & \\\"west\\\"\"\nkey_file = \"k\"\n[inside]\ncard = \
-                    \"00:02.0\"\naddress = \"10.1.0.2/24\"\n[outside]\ncard = \"00:03.0\"\nsource = \
+                    \"00:02.0\"\ncard_mac = \"52:54:00:12:34:56\"\naddress = \"10.1.0.2/24\"\n[outside]\ncard = \"00:03.0\"\ncard_mac = \"52:54:00:12:34:57\"\nsource = \
                     \"10.0.2.15:4100\"\n[[outside.destination]]\nmac = \"52:55:0a:00:02:02\"\naddress = \
                     \"10.0.2.2:4100\"\n"
             .to_owned();

@@ -18,11 +18,13 @@ version_floor = 6
 
 [inside]
 card = "00:02.0"
+card_mac = "52:54:00:12:34:56"
 address = "10.1.0.2/24"
 gateway = "10.1.0.1"
 
 [outside]
 card = "00:03.0"
+card_mac = "52:54:00:12:34:57"
 source = "10.0.2.15:4100"
 
 [[outside.destination]]
