@@ -4,12 +4,14 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::broker::{Broker, free_port};
-use common::{Daemon, Diode, IMAGE, JSON_LINES, assert_is_record};
+use common::{Daemon, Diode, IMAGE, JSON_LINES, assert_is_record, config};
+use noreturn_link::SenderConfig;
+use noreturn_wire::DiodeId;
 use rustix::process::Signal;
 use serde_json::Value as Json;
 
 const NAMES: [(&str, &str); 2] = [("plc-1/tank/level", "m"), ("plc-2/a+b#c", "°C")];
-const TOPICS: [&str; 2] = ["site/n/east/plc-1/tank/level", "site/n/east/plc-2/a_b_c"];
+const TOPICS: [&str; 2] = ["site/n/east/plc-1/tank/level", "site/n/east/plc-2/a\\u{2b}b\\u{23}c"];
 
 fn json(payload: &str) -> Json {
     serde_json::from_str(payload).unwrap_or_else(|error| panic!("{error}: {payload}"))
@@ -64,6 +66,42 @@ fn a_subscriber_sees_exact_values_gaps_and_state() {
     assert_eq!(of_topic(&messages, "site/n/east/$alarm")[0]["active"], false);
     assert_eq!(remains.summary["records"], 102);
     assert_eq!(remains.summary["counters"]["mqtt_dropped_queue"], 0);
+}
+
+/// A box that somebody took over announces whatever it likes. Brokers close the connection for a topic with a non-character (MQTT 5.0,
+/// section 1.5.4), and everything waits for the connection.
+#[test]
+fn no_name_costs_another_diode_its_messages() {
+    let names =
+        [("a\u{fffe}", ""), ("b\u{ffff}\u{0}\u{1ffff}", "\u{fffe}"), ("c\u{202e}\u{10ffff}\u{e000}", "")];
+    let broker = Broker::start();
+    let mut subscriber = broker.subscribe();
+    let west = "[[diode]]\nid = 8\nname = \"west\"\nkey_file = \"diode.key\"";
+    let mut daemon = Daemon::start(west, &broker.config(""));
+    let mut hostile = Diode::new(1, &names);
+    let mut other = Diode::with(&SenderConfig { diode: DiodeId(8), ..config() }, 2, &NAMES);
+    for diode in [&mut hostile, &mut other] {
+        diode.announce();
+        diode.beacon(IMAGE);
+    }
+    for _ in 0..20 {
+        (0..3).for_each(|source| hostile.record(source));
+        daemon.send(&hostile.frames());
+        other.record(0);
+        daemon.send(&other.frames());
+    }
+    let last = |topic: &str, payload: &str| {
+        topic == "site/n/west/plc-1/tank/level" && json(payload)["sequence"] == 19
+    };
+    let mut messages = subscriber.take_until(last);
+    assert_eq!(of_topic(&messages, "site/n/west/plc-1/tank/level").len(), 20);
+    let remains = daemon.stop(Signal::TERM);
+    messages
+        .extend(subscriber.take_until(|topic, payload| topic == "site/n/$receiver" && payload == "offline"));
+    for level in ["a\\u{fffe}", "b\\u{ffff}\\u{0}\\u{1ffff}", "c\\u{202e}\\u{10ffff}\\u{e000}"] {
+        assert_eq!(of_topic(&messages, &format!("site/n/east/{level}")).len(), 20, "{level}");
+    }
+    assert_eq!(remains.summary["counters"]["mqtt_connections"], 1);
 }
 
 #[test]

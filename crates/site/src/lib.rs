@@ -26,6 +26,7 @@ use toml::de::DeTable;
 
 pub use error::{Error, Errors, LoadError};
 pub use key::{KeyError, read_key};
+pub use name::is_plain;
 pub use summary::Summary;
 
 use section::{Fault, Reports, Section};

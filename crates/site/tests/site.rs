@@ -565,10 +565,31 @@ fn names_are_unique_and_fit_for_topics() {
         "name = \"status\"",
         "LINE:8: modbus[0].point[0].name: \"plc-1/status\" is named by modbus[0].name already",
     );
-    for name in ["", "/", "a//b", "/a", "a/", "+", "a/#", "a\\u0000b", "a\\nb", &"a".repeat(97)] {
+    for name in [
+        "",
+        "/",
+        "a//b",
+        "/a",
+        "a/",
+        "+",
+        "a/#",
+        "a\\u0000b",
+        "a\\nb",
+        "a\\ufffeb",
+        "a\\u200bb",
+        "a\\ue000",
+        "\\u2028",
+        &"a".repeat(97),
+    ] {
         let text = example().replace("tank1/level", name);
         let errors = parse_text(&text).expect_err(name).errors;
         assert_eq!(errors[0].key, "modbus[0].point[0].name", "{name}");
+    }
+    for unit in ["\\u0007", "\\ufffe", "\\u202em", "\\uf8ff"] {
+        let errors = parse_text(&example().replace("unit = \"m\"", &format!("unit = \"{unit}\"")))
+            .expect_err(unit)
+            .errors;
+        assert_eq!(errors[0].key, "modbus[0].point[0].unit", "{unit}");
     }
     let text = example().replace("tank1/level", &"a".repeat(91));
     let errors = parse_text(&text).unwrap_err().to_string();

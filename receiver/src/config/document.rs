@@ -376,5 +376,6 @@ fn default_client_id() -> String {
 }
 
 fn is_topic_level(level: &str) -> bool {
-    (1..=64).contains(&level.len()) && !level.chars().any(|c| matches!(c, '/' | '+' | '#') || c.is_control())
+    (1..=64).contains(&level.len())
+        && level.chars().all(|c| !matches!(c, '/' | '+' | '#') && noreturn_site::is_plain(c))
 }

@@ -37,37 +37,80 @@ impl Topics {
     }
 }
 
-/// The tag, without what has a meaning in topics: such characters become `_`.
+/// The tag. What has a meaning in topics, and what a broker may close the connection for, is written as `\u{...}`, and so is the sign
+/// that starts this: two tags are two topics.
 fn levels(source: &Source) -> String {
     if source.tag.is_empty() {
         return format!("source/{}", source.number);
     }
-    let replace = |(index, c): (usize, char)| match c {
-        '$' if index == 0 => '_',
-        '+' | '#' => '_',
-        c if c.is_control() => '_',
-        c => c,
-    };
-    source.tag.char_indices().map(replace).collect()
+    let mut levels = String::with_capacity(source.tag.len());
+    for (index, c) in source.tag.char_indices() {
+        let has_meaning = matches!(c, '+' | '#' | '\\') || (c == '$' && index == 0);
+        if has_meaning || !noreturn_site::is_plain(c) {
+            levels.extend(c.escape_unicode());
+        } else {
+            levels.push(c);
+        }
+    }
+    levels
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn topic(tag: &str) -> String {
+        Topics::new("site/noreturn")
+            .record("east", &Source { number: 5, tag: tag.to_owned(), unit: String::new() })
+    }
 
     #[test]
     fn tags_cannot_reach_out_of_their_place() {
-        let topics = Topics::new("site/noreturn");
-        for (tag, topic) in [
-            ("plc-1/tank1/level", "site/noreturn/east/plc-1/tank1/level"),
-            ("$state", "site/noreturn/east/_state"),
-            ("a/$b", "site/noreturn/east/a/$b"),
-            ("a/#", "site/noreturn/east/a/_"),
-            ("+\0\n", "site/noreturn/east/___"),
-            ("", "site/noreturn/east/source/5"),
+        for (tag, expected) in [
+            ("plc-1/tank1/level", "plc-1/tank1/level"),
+            ("Füllstand °C", "Füllstand °C"),
+            ("$state", "\\u{24}state"),
+            ("a/$b", "a/$b"),
+            ("a/#", "a/\\u{23}"),
+            ("+\0\n", "\\u{2b}\\u{0}\\u{a}"),
+            ("a\u{fffe}", "a\\u{fffe}"),
+            ("a\\u{fffe}", "a\\u{5c}u{fffe}"),
+            ("\u{202e}\u{10ffff}", "\\u{202e}\\u{10ffff}"),
+            ("", "source/5"),
         ] {
-            let source = Source { number: 5, tag: tag.to_owned(), unit: String::new() };
-            assert_eq!(topics.record("east", &source), topic);
+            assert_eq!(topic(tag), format!("site/noreturn/east/{expected}"));
+        }
+    }
+
+    /// What a topic was made of.
+    fn tag_of(topic: &str) -> String {
+        let mut tag = String::new();
+        let mut rest = topic.strip_prefix("site/noreturn/east/").expect("the diode's own place");
+        while let Some((before, after)) = rest.split_once("\\u{") {
+            let (digits, after) = after.split_once('}').expect("an end");
+            tag += before;
+            tag.extend(u32::from_str_radix(digits, 16).ok().and_then(char::from_u32));
+            rest = after;
+        }
+        tag + rest
+    }
+
+    fn any_tag() -> impl Strategy<Value = String> {
+        let odd = "[-a$/+#\\\\u{}0-9\u{0}\u{fffe}\u{ffff}\u{202e}\u{e000}]{1,24}";
+        prop_oneof![any::<String>(), odd].prop_filter("a name", |tag| !tag.is_empty())
+    }
+
+    proptest! {
+        /// Whatever a box sends: the tag can be told from its topic, so two tags are never one topic, and a broker takes it.
+        #[test]
+        fn every_tag_has_a_topic_of_its_own_that_a_broker_takes(tag in any_tag()) {
+            let topic = topic(&tag);
+            prop_assert_eq!(tag_of(&topic), tag);
+            let levels = &topic["site/noreturn/east/".len()..];
+            prop_assert!(!levels.starts_with('$') && !levels.contains(['+', '#']));
+            prop_assert!(levels.chars().all(noreturn_site::is_plain));
         }
     }
 }
