@@ -141,7 +141,7 @@ impl Outside {
             self.own.add(Counter::OutsideLinkLost, 1);
         }
         self.beacon.outside.link_up = link_up;
-        self.sender.set_link_up(link_up, now_us);
+        self.sender.set_link_up(link_up);
         Ok(())
     }
 

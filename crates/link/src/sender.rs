@@ -139,10 +139,10 @@ impl Sender {
     }
 
     /// Tells whether the cable carries a link. Without one nothing is sent; what was kept meanwhile goes first after.
-    pub fn set_link_up(&mut self, link_up: bool, now_us: u64) {
+    pub fn set_link_up(&mut self, link_up: bool) {
         match (self.link_up, link_up) {
             (true, false) => self.history.link_lost(),
-            (false, true) => self.history.link_restored(now_us),
+            (false, true) => self.history.link_restored(),
             _ => {}
         }
         self.link_up = link_up;

@@ -362,7 +362,7 @@ fn without_a_link_nothing_leaves_and_after_it_the_outage_goes_first() {
     let mut sender = sender(&config);
     (0..170).for_each(|number| push(&mut sender, Class::Telemetry, FIRST_BYTES + number).unwrap());
     assert!(watch(&mut sender, 0..50 * MS, |_, _| {}).len() > 170);
-    sender.set_link_up(false, 50 * MS);
+    sender.set_link_up(false);
     for number in 170..180 {
         push(&mut sender, Class::Telemetry, FIRST_BYTES + number).unwrap();
     }
@@ -372,10 +372,65 @@ fn without_a_link_nothing_leaves_and_after_it_the_outage_goes_first() {
     assert_eq!(sender.poll_at(), None);
     assert_eq!(sender.counters().get(Counter::LinkHeld), 10);
     assert_eq!(sender.counters().get(Counter::LinkDownDropped), 1);
-    sender.set_link_up(true, S);
+    sender.set_link_up(true);
     let seen = watch(&mut sender, S..2 * S, |_, _| {});
     // From the segment on in which the link was lost, which starts with 165.
     assert_eq!(history_numbers(&seen), (165..180).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_second_outage_leaves_nothing_of_the_first_one_out() {
+    for order in [HistoryOrder::OldestFirst, HistoryOrder::NewestFirst] {
+        let mut config = config(12_500_000);
+        numbered(&mut config, order);
+        config.history.interval_us = 1000 * S;
+        config.telemetry.history_bytes_max = 1 << 20;
+        let mut sender = sender(&config);
+        let push = |sender: &mut Sender, numbers: std::ops::Range<usize>| {
+            numbers.for_each(|number| push(sender, Class::Telemetry, FIRST_BYTES + number).unwrap());
+        };
+        push(&mut sender, 0..10);
+        let mut seen = watch(&mut sender, 0..50 * MS, |_, _| {});
+        sender.set_link_up(false);
+        push(&mut sender, 10..310);
+        sender.set_link_up(true);
+        // Time for a part of it only.
+        seen.extend(watch(&mut sender, 50 * MS..55 * MS, |_, _| {}));
+        assert!((1..100).contains(&history_numbers(&seen).len()), "{order:?}");
+        for outage in 0..5 {
+            sender.set_link_up(false);
+            push(&mut sender, 310 + outage..311 + outage);
+            sender.set_link_up(true);
+            let start_us = (55 + outage as u64) * MS;
+            seen.extend(watch(&mut sender, start_us..start_us + MS, |_, _| {}));
+        }
+        seen.extend(watch(&mut sender, 60 * MS..500 * MS, |_, _| {}));
+        let again = history_numbers(&seen);
+        assert!((10..315).all(|number| again.contains(&number)), "{order:?}: {again:?}");
+        assert!(again.len() < 2 * 315, "{order:?}: {} sent again", again.len());
+        assert_eq!(sender.counters().get(Counter::LinkHistoryPasses), 0);
+    }
+}
+
+#[test]
+fn a_link_that_flaps_does_not_hold_up_the_pass() {
+    for order in [HistoryOrder::OldestFirst, HistoryOrder::NewestFirst] {
+        let mut config = config(12_500_000);
+        numbered(&mut config, order);
+        let mut sender = sender(&config);
+        (0..100).for_each(|number| push(&mut sender, Class::Telemetry, FIRST_BYTES + number).unwrap());
+        let mut seen = watch(&mut sender, 0..50 * MS, |_, _| {});
+        // Faster than the interval of the passes, and than it takes to send a segment.
+        for start_us in (50 * MS..2 * S).step_by(10 * MS as usize) {
+            sender.set_link_up(false);
+            sender.set_link_up(true);
+            seen.extend(watch(&mut sender, start_us..start_us + 5 * MS, |_, _| {}));
+        }
+        let again = history_numbers(&seen);
+        let times = (0..100).map(|number| again.iter().filter(|&&seen| seen == number).count()).min();
+        assert!(times >= Some(3), "{order:?}: {times:?} times in 2 s");
+        assert!(sender.counters().get(Counter::LinkHistoryPasses) >= 3, "{order:?}");
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn memory_is_taken_once_and_stays_within_the_formula() {
         for class in [Class::Alarm, Class::Telemetry, Class::Bulk] {
             let _ = sender.push(Sending { class, kept: true }, &message);
         }
-        sender.set_link_up(now_us % 1_000_000 > 50_000, now_us);
+        sender.set_link_up(now_us % 1_000_000 > 50_000);
         while sender.poll_transmit(now_us, &mut buffer).is_some() {}
     }
     assert_eq!(dhat::HeapStats::get().total_blocks, after, "nothing is allocated while it runs");

@@ -142,7 +142,7 @@ impl<'a> Run<'a> {
                 self.ends[end].restart(self.scenario, compacted, self.now_us);
             }
             Event::Cut(end, cut) => self.ends[end].network.cut(cut),
-            Event::LinkUp(up) => self.sender.set_link_up(up, self.now_us),
+            Event::LinkUp(up) => self.sender.set_link_up(up),
             Event::ClockJump(end, ahead_us) => self.ends[end].clock_ahead_us += ahead_us,
         }
     }

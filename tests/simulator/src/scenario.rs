@@ -1,5 +1,7 @@
 //! What a run is like: who says how much, what the network does, and what befalls both ends.
 
+use std::ops::Range;
+
 use noreturn_fec::Geometry;
 use noreturn_link::{HistoryOrder, ReceiverConfig, SenderConfig};
 use noreturn_wire::DiodeId;
@@ -114,6 +116,12 @@ impl Scenario {
     }
 }
 
+/// A cable that is out for `out_us` and in again for `in_us`, again and again for so long.
+pub fn flapping(times: Range<u64>, out_us: u64, in_us: u64) -> impl Iterator<Item = (u64, Event)> {
+    let starts = times.step_by((out_us + in_us) as usize);
+    starts.flat_map(move |at| [(at, Event::LinkUp(false)), (at + out_us, Event::LinkUp(true))])
+}
+
 fn any_faults(dice: &mut Random) -> Faults {
     let nasty = dice.chance(500);
     Faults {
@@ -154,11 +162,15 @@ fn any_event(dice: &mut Random, scenario: &mut Scenario) {
     let later = at + 1 + dice.below(scenario.duration_us / 2);
     let receiver = dice.below(scenario.receivers as u64) as usize;
     let events = &mut scenario.events;
-    match dice.below(5) {
+    match dice.below(6) {
         0 => events.push((at, Event::SenderReboots)),
         1 => events.push((at, Event::ReceiverRestarts(receiver))),
         2 => events.extend([(at, Event::Cut(receiver, true)), (later, Event::Cut(receiver, false))]),
         3 => events.extend([(at, Event::LinkUp(false)), (later, Event::LinkUp(true))]),
+        4 => {
+            let (out_us, in_us) = (1 + dice.below(S / 4), 1 + dice.below(S / 4));
+            events.extend(flapping(at..later, out_us, in_us));
+        }
         // Six of them are still less than what a receiver waits for a block that goes on.
         _ => events.push((at, Event::ClockJump(receiver, dice.below(9 * S)))),
     }

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use noreturn_link::HistoryOrder;
-use noreturn_simulator::scenario::Load;
+use noreturn_simulator::scenario::{Load, flapping};
 use noreturn_simulator::{Event, Faults, Outcome, Scenario, run};
 
 const S: u64 = 1_000_000;
@@ -114,6 +114,21 @@ fn a_cable_that_was_out_costs_nothing_that_the_history_holds() {
     let out = [(2 * S, Event::LinkUp(false)), (152 * S, Event::LinkUp(true))];
     let (_, outcome) = outage(12, HistoryOrder::OldestFirst, 1, &out);
     assert_all_came(&outcome, 74_000);
+}
+
+#[test]
+fn a_cable_that_flaps_costs_nothing_that_the_history_holds() {
+    for order in [HistoryOrder::OldestFirst, HistoryOrder::NewestFirst] {
+        let mut scenario = Scenario::telemetry(15, 2_000, 60 * S);
+        scenario.sender.rate_bytes_per_s = 12_500_000;
+        (scenario.sender.history.share_per_mille, scenario.sender.history.order) = (50, order);
+        // No pass comes to help: what the outages cost comes with what was kept meanwhile, or not at all.
+        scenario.sender.history.interval_us = 1_000 * S;
+        scenario.drain_us = 10 * S;
+        // Each time it is in for less than it takes to send a segment.
+        scenario.events = flapping(2 * S..50 * S, 450_000, 50_000).collect();
+        assert_all_came(&run(&scenario), 15_000);
+    }
 }
 
 #[test]

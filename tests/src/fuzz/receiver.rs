@@ -165,7 +165,7 @@ impl World {
             18 => self.tell_file(script),
             19 => {
                 let (place, link_up) = (script.below(BOOTS.len()), script.below(2) == 0);
-                self.senders[place].set_link_up(link_up, self.now_us);
+                self.senders[place].set_link_up(link_up);
             }
             20 => self.save(),
             21 => self.restart(script),

@@ -146,7 +146,7 @@ impl World {
     }
 
     fn set_link_up(&mut self, link_up: bool) {
-        self.sender.set_link_up(link_up, self.now_us);
+        self.sender.set_link_up(link_up);
         self.link_up = link_up;
     }
 

@@ -13,20 +13,36 @@ const CLASSES: usize = 3;
 const BURST_FRAMES: u64 = 2;
 const ETHERNET_BYTES_MAX: u64 = 1514;
 
-/// The kept messages of all classes, and the pass that sends them again.
+/// Places among the sweeps.
+const OUTAGE: usize = 0;
+const PASS: usize = 1;
+
+/// The kept messages of all classes, and what is being sent again of them.
 #[derive(Debug)]
 pub(super) struct History {
     config: HistoryConfig,
     pacer: Pacer,
     stores: [Store; CLASSES],
-    /// What is left of the pass: segments per class, and how far into the current one.
+    /// Over what was kept while the link was out, which goes first; and the pass over everything.
+    sweeps: [Sweep; 2],
+    next_pass_us: u64,
+    /// What was kept without a link since the last sweep over an outage began: segments per class, from the first
+    /// outage to the end of the last.
+    outages: Option<[Range<u64>; CLASSES]>,
+    /// The pass has a segment to send before the next sweep over an outage, so that a link that flaps cannot hold it up.
+    pass_is_owed: bool,
+    forgotten: u64,
+}
+
+/// Segments that are sent again, and how far that has come.
+#[derive(Debug)]
+struct Sweep {
+    order: HistoryOrder,
+    /// What is left: segments per class, and how far into the current one.
     left: [Range<u64>; CLASSES],
     offset: usize,
-    next_pass_us: u64,
-    /// Per class, the segment in which the link was lost.
-    lost_at: Option<[u64; CLASSES]>,
-    passes: u64,
-    forgotten: u64,
+    /// Sweeps that came to their end.
+    completed: u64,
 }
 
 /// The kept messages of one class, in segments numbered from 0.
@@ -52,18 +68,17 @@ impl History {
             config: config.history,
             pacer: Pacer::new(rate, BURST_FRAMES * ETHERNET_BYTES_MAX * config.copies.max(1)),
             stores: config.classes().map(|class| Store::new(class.history_segments())),
-            left: core::array::from_fn(|_| 0..0),
-            offset: 0,
+            sweeps: [Sweep::new(config.history.order), Sweep::new(config.history.order)],
             next_pass_us: config.history.interval_us,
-            lost_at: None,
-            passes: 0,
+            outages: None,
+            pass_is_owed: false,
             forgotten: 0,
         }
     }
 
-    /// Passes completed.
+    /// Passes completed; sweeps over outages are none.
     pub(super) const fn passes(&self) -> u64 {
-        self.passes
+        self.sweeps[PASS].completed
     }
 
     /// Messages that made room for others.
@@ -82,13 +97,14 @@ impl History {
 
     /// The outside has lost its link: what comes from here on has not been sent.
     pub(super) fn link_lost(&mut self) {
-        self.lost_at.get_or_insert(self.stores.each_ref().map(|store| store.end().saturating_sub(1)));
+        let newest = |store: &Store| store.end().saturating_sub(1)..store.end();
+        self.outages.get_or_insert(self.stores.each_ref().map(newest));
     }
 
-    /// The outside has its link back: what was kept since goes first.
-    pub(super) fn link_restored(&mut self, now_us: u64) {
-        if let Some(lost_at) = self.lost_at.take() {
-            self.begin(now_us, lost_at);
+    /// The outside has its link back: what was kept since it lost it goes first.
+    pub(super) fn link_restored(&mut self) {
+        for (outage, store) in self.outages.iter_mut().flatten().zip(&self.stores) {
+            outage.end = store.end();
         }
     }
 
@@ -97,7 +113,8 @@ impl History {
         if self.config.share_per_mille == 0 || self.stores.iter().all(Store::is_empty) {
             return None;
         }
-        let pass_us = if self.is_passing() { 0 } else { self.next_pass_us };
+        let is_sweeping = self.outages.is_some() || self.sweeps.iter().any(|sweep| !sweep.is_over());
+        let pass_us = if is_sweeping { 0 } else { self.next_pass_us };
         Some(pass_us.max(self.pacer.ready_us()))
     }
 
@@ -109,10 +126,11 @@ impl History {
             return false;
         }
         // What was left of a pass may have been forgotten meanwhile; then the next has its own time.
-        if self.segment().is_none() && self.next_pass_us <= now_us {
-            self.begin(now_us, [0; CLASSES]);
+        if self.sweeps[PASS].segment(&self.stores).is_none() && self.next_pass_us <= now_us {
+            self.sweeps[PASS].begin(self.stores.each_ref().map(|store| store.first..store.end()));
+            self.next_pass_us = now_us.saturating_add(self.config.interval_us);
         }
-        self.is_passing()
+        self.segment().is_some()
     }
 
     /// Counts a frame against the history's share.
@@ -123,65 +141,84 @@ impl History {
     /// Copies as many whole messages as fit into `shard`: bytes used, messages copied.
     pub(super) fn fill(&mut self, shard: &mut [u8]) -> (usize, u64) {
         let (mut used, mut messages) = (0, 0);
-        while let Some((class, number)) = self.segment() {
-            let (bytes, count, end) = self.stores[class].copy(number, self.offset, &mut shard[used..]);
+        while let Some((place, class, number)) = self.segment() {
+            let sweep = &mut self.sweeps[place];
+            let (bytes, count, end) = self.stores[class].copy(number, sweep.offset, &mut shard[used..]);
             used += bytes;
             messages += count;
-            self.offset = end;
+            sweep.offset = end;
             if self.stores[class].has_more(number, end) {
                 break;
             }
-            self.advance(class);
+            sweep.advance(class);
+            self.pass_is_owed = place == OUTAGE && (self.pass_is_owed || sweep.is_over());
         }
         (used, messages)
     }
 
-    fn begin(&mut self, now_us: u64, from: [u64; CLASSES]) {
-        for ((left, store), from) in self.left.iter_mut().zip(&self.stores).zip(from) {
-            *left = from.max(store.first)..store.end();
+    /// The segment that is being sent: place of its sweep, class and number. Starts the sweep over outages when it is its
+    /// turn.
+    fn segment(&mut self) -> Option<(usize, usize, u64)> {
+        if let Some((class, number)) = self.sweeps[OUTAGE].segment(&self.stores) {
+            return Some((OUTAGE, class, number));
         }
-        self.offset = 0;
-        self.next_pass_us = now_us.saturating_add(self.config.interval_us);
+        let of_pass = self.sweeps[PASS].segment(&self.stores).map(|(class, number)| (PASS, class, number));
+        if self.pass_is_owed && of_pass.is_some() {
+            return of_pass;
+        }
+        let Some(outages) = self.outages.take() else { return of_pass };
+        self.sweeps[OUTAGE].begin(outages);
+        let of_outage = self.sweeps[OUTAGE].segment(&self.stores);
+        of_outage.map(|(class, number)| (OUTAGE, class, number)).or(of_pass)
+    }
+}
+
+impl Sweep {
+    fn new(order: HistoryOrder) -> Self {
+        Self { order, left: core::array::from_fn(|_| 0..0), offset: 0, completed: 0 }
     }
 
-    fn is_passing(&self) -> bool {
-        self.left.iter().any(|left| !left.is_empty())
+    fn begin(&mut self, segments: [Range<u64>; CLASSES]) {
+        (self.left, self.offset) = (segments, 0);
+    }
+
+    fn is_over(&self) -> bool {
+        self.left.iter().all(Range::is_empty)
     }
 
     /// The segment that is being sent: class and number. Segments forgotten meanwhile are skipped.
-    fn segment(&mut self) -> Option<(usize, u64)> {
-        let was_passing = self.is_passing();
-        for class in 0..CLASSES {
-            let first = self.stores[class].first;
-            let left = &mut self.left[class];
+    fn segment(&mut self, stores: &[Store; CLASSES]) -> Option<(usize, u64)> {
+        let was_over = self.is_over();
+        for (class, (left, store)) in self.left.iter_mut().zip(stores).enumerate() {
+            let first = store.first;
             // A class of which nothing is left says nothing about the segment that is being sent.
             if !left.is_empty() && left.start < first {
                 // Oldest first, the segment at the offset is the one that went.
-                if self.config.order == HistoryOrder::OldestFirst || left.end <= first {
+                if self.order == HistoryOrder::OldestFirst || left.end <= first {
                     self.offset = 0;
                 }
                 left.start = first.min(left.end);
             }
             if !left.is_empty() {
-                let number = match self.config.order {
+                let number = match self.order {
                     HistoryOrder::OldestFirst => left.start,
                     HistoryOrder::NewestFirst => left.end - 1,
                 };
                 return Some((class, number));
             }
         }
-        self.passes += u64::from(was_passing);
+        self.completed += u64::from(!was_over);
         None
     }
 
     /// Goes on to the next segment.
     fn advance(&mut self, class: usize) {
         self.offset = 0;
-        match self.config.order {
+        match self.order {
             HistoryOrder::OldestFirst => self.left[class].start += 1,
             HistoryOrder::NewestFirst => self.left[class].end -= 1,
         }
-        self.passes += u64::from(!self.is_passing());
+        self.completed += u64::from(self.is_over());
     }
 }
 
