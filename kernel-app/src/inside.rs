@@ -1,45 +1,42 @@
 //! The inside half: a network stack, a poller per device, the clock, the status that can be read, and the writing
 //! end of the ring.
 
-mod line;
 mod serial;
 mod status;
 mod time;
 
 use alloc::vec::Vec;
 
-use noreturn_collect::{Announcer, Recorder, Sequencer};
+use noreturn_collect::{Announcer, Now, Recorder, Sequencer};
 use noreturn_image_format::Config;
-use noreturn_inside::filter::Filtered;
+use noreturn_image_format::config::modbus::Device;
+use noreturn_inside::{Card, DeviceConnection, Stack};
+use noreturn_nic::ethernet::FRAME_BYTES_MAX;
 use noreturn_nic::{InsideCard, LinkSight};
 use noreturn_status::Backlog;
 use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_clock, encode_counters, encode_message};
 use noreturn_wire::{Class, Counter, Counters, Message};
-use smoltcp::iface::{Config as InterfaceConfig, Interface, PollIngressSingleResult, PollResult, SocketSet};
-use smoltcp::time::Instant;
-use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Cidr};
 
 use crate::clock::Clock;
 use crate::crossing::Writer;
 use crate::facts::Facts;
 use crate::fatal::Fatal;
 use crate::settings;
-use line::Line;
 use status::Status;
 use time::Time;
 
 /// Time from one snapshot of the counters to the next; a beacon needs one.
 const SNAPSHOT_US: u64 = 500_000;
-/// Frames taken from the card in one step at most: a flood inside must not keep frames from leaving outside.
-const FRAMES_MAX: usize = 64;
+/// Without a link on the inside card devices are not asked for so long after the start: nobody could answer yet.
+const LINK_WAIT_US: u64 = 10_000_000;
 
 pub struct Inside {
     card: InsideCard,
-    interface: Interface,
-    /// TCP ports on which something listens.
-    listening: Vec<u16>,
-    sockets: SocketSet<'static>,
-    lines: Vec<Line>,
+    stack: Stack,
+    /// Devices that are not asked yet.
+    waiting: Vec<Device>,
+    devices: Vec<DeviceConnection>,
+    seed: u64,
     status: Status,
     time: Time,
     sequencer: Sequencer,
@@ -65,23 +62,17 @@ impl Inside {
         writer: Writer,
     ) -> Self {
         let seed = u64::from_le_bytes(seed);
-        let uptime_us = clock.uptime_us();
-        let interface = interface(&mut card, &config, uptime_us, seed);
+        let (uptime_us, station) = (clock.uptime_us(), card.station_address());
+        let mut stack = Stack::new(&mut Wire(&mut card), station, &config, seed, uptime_us);
         let classes = settings::classes(&config);
-        let mut sockets = SocketSet::new(Vec::new());
-        let status = Status::new(facts, &config, sight, &mut sockets);
-        let time = Time::new(&config.time, clock.rtc_us(), seed, &mut sockets);
-        let now = time.now(uptime_us);
-        let lines = (0..)
-            .zip(config.devices)
-            .map(|(index, device)| Line::new(device, index, seed, now, &mut sockets))
-            .collect();
+        let status = Status::new(facts, &config, sight, &mut stack.sockets);
+        let time = Time::new(&config.time, clock.rtc_us(), seed, &mut stack.sockets);
         Self {
             card,
-            interface,
-            listening: config.status.ports().collect(),
-            sockets,
-            lines,
+            stack,
+            waiting: config.devices,
+            devices: Vec::new(),
+            seed,
             status,
             time,
             sequencer: Sequencer::new(config.sources.len()),
@@ -96,11 +87,12 @@ impl Inside {
 
     /// Collects what there is; whether there was anything to do.
     pub fn step(&mut self, clock: &Clock) -> Result<bool, Fatal> {
-        let mut busy = self.poll(clock.uptime_us());
+        let mut busy = self.stack.poll(&mut Wire(&mut self.card), clock.uptime_us(), &mut self.counters);
         // Read after the frames were taken, so that nothing is said to have come before it did.
         let uptime_us = clock.uptime_us();
-        busy |= self.time.step(uptime_us, &mut self.sockets, &mut self.counters)?;
+        busy |= self.time.step(uptime_us, &mut self.stack.sockets, &mut self.counters)?;
         let now = self.time.now(uptime_us);
+        self.begin(now);
         let (writer, written) = (&mut self.writer, &mut self.written);
         let Status { panel, backlog, .. } = &mut self.status;
         let mut recorder = Recorder {
@@ -109,9 +101,9 @@ impl Inside {
             counters: &mut self.counters,
             write: |class, message: &Message<'_>| write(writer, written, backlog, class, message),
         };
-        for (place, line) in self.lines.iter_mut().enumerate() {
+        for (place, device) in self.devices.iter_mut().enumerate() {
             let mut watched = panel.watch(place, &mut recorder, now);
-            busy |= line.step(now, self.interface.context(), &mut self.sockets, &mut watched);
+            busy |= device.step(now, &mut self.stack, &mut watched);
         }
         while let Some(message) = self.announcer.poll(now.uptime_us, &self.sequencer) {
             write(&mut self.writer, &mut self.written, &mut self.status.backlog, Class::Telemetry, &message);
@@ -123,40 +115,27 @@ impl Inside {
         });
         self.status.look(now, self.card.link_up(), &self.counters);
         self.announcer.see_link(self.status.backlog.link_up(), now.uptime_us);
-        busy |= self.status.serve(now, &mut self.sockets, &mut self.counters);
+        busy |= self.status.serve(now, &mut self.stack.sockets, &mut self.counters);
         self.snapshot(uptime_us);
         Ok(busy)
     }
 
     /// When there will be something to do, if no frame comes in.
     pub fn poll_at(&mut self, uptime_us: u64) -> u64 {
-        let lines_us = self.lines.iter().map(Line::poll_at).min().unwrap_or(u64::MAX);
-        let stack = self.interface.poll_at(instant(uptime_us), &self.sockets);
-        let stack_us = stack.map_or(u64::MAX, |at| u64::try_from(at.total_micros()).unwrap_or(0));
+        let devices_us = self.devices.iter().map(DeviceConnection::poll_at).min().unwrap_or(u64::MAX);
+        let stack_us = self.stack.poll_at(uptime_us);
         let own_us = self.announcer.poll_at().min(self.snapshot_at_us).min(self.status.poll_at());
-        lines_us.min(stack_us).min(own_us).min(self.time.poll_at())
+        devices_us.min(stack_us).min(own_us).min(self.time.poll_at())
     }
 
-    /// Lets the network stack take and send frames, a bounded number of them; whether there was anything to do.
-    fn poll(&mut self, uptime_us: u64) -> bool {
-        let (now, sockets) = (instant(uptime_us), &mut self.sockets);
-        let (device, listening, counters) = (&mut self.card, &self.listening, &mut self.counters);
-        let card = &mut Filtered { device, listening, counters };
-        self.interface.poll_maintenance(now);
-        let mut frames = 0;
-        while frames < FRAMES_MAX
-            && self.interface.poll_ingress_single(now, card, sockets) != PollIngressSingleResult::None
-        {
-            frames += 1;
+    /// Starts to ask devices when the card has a link.
+    fn begin(&mut self, now: Now) {
+        if self.waiting.is_empty() || now.uptime_us < LINK_WAIT_US && !self.card.link_up() {
+            return;
         }
-        let mut busy = frames > 0;
-        for _ in 0..FRAMES_MAX {
-            if self.interface.poll_egress(now, card, sockets) == PollResult::None {
-                break;
-            }
-            busy = true;
-        }
-        busy
+        let devices = (0..).zip(core::mem::take(&mut self.waiting));
+        let connect = |(index, device)| DeviceConnection::new(device, index, self.seed, now, &mut self.stack);
+        self.devices = devices.map(connect).collect();
     }
 
     fn snapshot(&mut self, uptime_us: u64) {
@@ -203,22 +182,20 @@ fn write(writer: &mut Writer, written: &mut u64, backlog: &mut Backlog, class: C
     }
 }
 
-fn interface(card: &mut InsideCard, config: &Config, uptime_us: u64, seed: u64) -> Interface {
-    let mut settings = InterfaceConfig::new(EthernetAddress(card.station_address()).into());
-    settings.random_seed = seed;
-    let mut interface = Interface::new(settings, card, instant(uptime_us));
-    let inside = &config.inside;
-    interface.update_ip_addrs(|addresses| {
-        // The list is empty and has room for at least one.
-        let _ = addresses.push(IpCidr::Ipv4(Ipv4Cidr::new(inside.address, inside.prefix)));
-    });
-    if let Some(gateway) = inside.gateway {
-        // The route table is empty and has room for at least one.
-        let _ = interface.routes_mut().add_default_ipv4_route(gateway);
-    }
-    interface
-}
+/// The inside card, as the network stack knows it.
+struct Wire<'a>(&'a mut InsideCard);
 
-fn instant(uptime_us: u64) -> Instant {
-    Instant::from_micros(i64::try_from(uptime_us).unwrap_or(i64::MAX))
+impl Card for Wire<'_> {
+    fn receive(&mut self, frame: &mut [u8; FRAME_BYTES_MAX]) -> Option<usize> {
+        self.0.receive(frame)
+    }
+
+    fn has_room(&mut self) -> bool {
+        self.0.has_room()
+    }
+
+    fn transmit(&mut self, frame: &[u8]) {
+        // The driver counts what it had to refuse; protocols send again.
+        let _ = self.0.transmit(frame);
+    }
 }

@@ -1,5 +1,24 @@
-//! The inside network without cards: what is kept from the network stack before it sees a frame.
+//! The inside network without a card, driven by frames and the time.
+//!
+//! A [`Stack`] is Ethernet and ARP ([`Neighbours`]) below IP, TCP and UDP (smoltcp); what carries its frames is a
+//! [`Card`]. A [`DeviceConnection`] carries out on it what the poller of one Modbus device says.
+//!
+//! Every bound is per neighbour: what is configured has places that nobody else can take, and a neighbour that is
+//! silent, wrong or hostile costs the others nothing.
 #![no_std]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
+pub mod arp;
+mod device_connection;
+pub mod ethernet;
 pub mod filter;
+pub mod neighbours;
+mod port;
+mod stack;
+
+pub use device_connection::DeviceConnection;
+pub use neighbours::Neighbours;
+pub use port::Card;
+pub use stack::Stack;

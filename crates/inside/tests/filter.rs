@@ -1,7 +1,7 @@
 //! The packet filter on frames that an independent implementation (etherparse) built.
 
 use etherparse::{IpFragOffset, IpHeaders, Ipv4Extensions, Ipv4Header, Ipv4Options, TcpHeader, ip_number};
-use noreturn_inside::filter::{frame_refusal, refusal};
+use noreturn_inside::filter::refusal;
 use noreturn_wire::Counter;
 use proptest::prelude::*;
 
@@ -122,26 +122,11 @@ fn other_protocols_pass() {
     }
 }
 
-#[test]
-fn of_ethernet_frames_only_ipv4_is_judged() {
-    let frame = |ethertype: [u8; 2]| [&[2; 12][..], &ethertype, &tcp(CONNECTING, SYN)].concat();
-    assert_eq!(frame_refusal(&frame([8, 0]), &LISTENING), Some(Counter::InsideSynRefused));
-    for other in [[8, 6], [0x86, 0xdd], [0x81, 0]] {
-        assert_eq!(frame_refusal(&frame(other), &LISTENING), None);
-    }
-    for bytes in 0..14 {
-        assert_eq!(frame_refusal(&frame([8, 0])[..bytes], &LISTENING), None);
-    }
-}
-
 proptest! {
-    /// Any bytes have an answer, and the frame that refuses is the packet that refuses.
+    /// Any bytes have an answer.
     #[test]
-    fn any_frame_has_an_answer(frame in proptest::collection::vec(any::<u8>(), 0..80)) {
-        let expected = match frame.get(12..14) {
-            Some([8, 0]) => refusal(&frame[14..], &LISTENING),
-            _ => None,
-        };
-        prop_assert_eq!(frame_refusal(&frame, &LISTENING), expected);
+    fn any_packet_has_an_answer(packet in proptest::collection::vec(any::<u8>(), 0..80)) {
+        let refused = refusal(&packet, &LISTENING);
+        prop_assert!(refused.is_none() || packet.len() >= 20);
     }
 }

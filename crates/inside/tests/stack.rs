@@ -1,61 +1,117 @@
-//! The network stack behind the packet filter, with a socket of each kind that the box has.
+//! The network stack behind the packet filter, with a socket of each kind that the box has, and one device.
 
 mod common;
 
-use common::{BOX, Cable, DEVICE, interface, tcp_frame};
-use etherparse::TcpHeader;
-use noreturn_inside::filter::Filtered;
-use noreturn_wire::{Counter, Counters};
-use smoltcp::iface::{Interface, SocketHandle, SocketSet};
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
+
+use common::{OWN, OWN_MAC, config, frame, mac, reply};
+use etherparse::{SlicedPacket, TcpHeader, TransportSlice};
+use noreturn_collect::{Now, Output, Sample};
+use noreturn_inside::ethernet::{FRAME_BYTES_MAX, IPV4};
+use noreturn_inside::{Card, DeviceConnection, Stack};
+use noreturn_wire::{Counter, Counters, TimeQuality};
+use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
-use smoltcp::time::Instant;
 
-const LISTENING: [u16; 1] = [502];
-const PORT: u16 = 49_200;
+const DEVICE: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 9);
 
-struct Stack {
+/// A cable without anybody at the other end but the test.
+#[derive(Default)]
+struct Cable {
+    to_box: VecDeque<Vec<u8>>,
+    from_box: Vec<Vec<u8>>,
+}
+
+impl Card for Cable {
+    fn receive(&mut self, frame: &mut [u8; FRAME_BYTES_MAX]) -> Option<usize> {
+        let next = self.to_box.pop_front()?;
+        frame[..next.len()].copy_from_slice(&next);
+        Some(next.len())
+    }
+
+    fn has_room(&mut self) -> bool {
+        true
+    }
+
+    fn transmit(&mut self, frame: &[u8]) {
+        self.from_box.push(frame.to_vec());
+    }
+}
+
+/// What is collected is of no concern here.
+struct Nowhere;
+
+impl Output for Nowhere {
+    fn sample(&mut self, _: Sample) {}
+    fn count(&mut self, _: Counter, _: u64) {}
+}
+
+struct Bed {
     cable: Cable,
-    interface: Interface,
-    sockets: SocketSet<'static>,
+    stack: Stack,
+    device: DeviceConnection,
     counters: Counters,
     listener: SocketHandle,
-    client: SocketHandle,
 }
 
-impl Stack {
+impl Bed {
     /// One socket listens; the other connects to the device, whose Ethernet address is not known yet.
     fn new() -> Self {
-        let mut cable = Cable::default();
-        let mut interface = interface(&mut cable);
-        let mut sockets = SocketSet::new(Vec::new());
-        let socket = || Socket::new(SocketBuffer::new(vec![0; 1024]), SocketBuffer::new(vec![0; 1024]));
-        let (mut listener, mut client) = (socket(), socket());
-        listener.listen(LISTENING[0]).expect("it is closed");
-        client.connect(interface.context(), (DEVICE.1, 502), PORT).expect("it is closed");
-        let (listener, client) = (sockets.add(listener), sockets.add(client));
-        let mut stack = Self { cable, interface, sockets, counters: Counters::default(), listener, client };
-        stack.step(0);
-        stack
+        let (mut cable, config) = (Cable::default(), config([DEVICE]));
+        let mut stack = Stack::new(&mut cable, OWN_MAC, &config, 1, 0);
+        let buffer = || SocketBuffer::new(vec![0; 1024]);
+        let mut listener = Socket::new(buffer(), buffer());
+        listener.listen(502).expect("it is closed");
+        let listener = stack.sockets.add(listener);
+        let device = DeviceConnection::new(config.devices[0].clone(), 0, 1, now(0), &mut stack);
+        let mut bed = Self { cable, stack, device, counters: Counters::default(), listener };
+        bed.step(0);
+        bed
     }
 
-    /// What the box does at `ms`, as the kernel does it, and when it wants to be called again.
-    fn step(&mut self, ms: i64) -> Option<Instant> {
-        let now = Instant::from_millis(ms);
-        let Self { cable, interface, sockets, counters, .. } = self;
-        interface.poll(now, &mut Filtered { device: cable, listening: &LISTENING, counters }, sockets);
-        self.interface.poll_at(now, &self.sockets)
+    fn step(&mut self, ms: u64) {
+        self.stack.poll(&mut self.cable, ms * 1000, &mut self.counters);
+        self.device.step(now(ms), &mut self.stack, &mut Nowhere);
+        self.stack.poll(&mut self.cable, ms * 1000, &mut self.counters);
+        self.stack.poll_at(ms * 1000);
     }
 
-    fn states(&self) -> [State; 2] {
-        [self.listener, self.client].map(|handle| self.sockets.get::<Socket<'_>>(handle).state())
+    /// A segment from the device.
+    fn hear(&mut self, segment: &TcpHeader) {
+        let mut frame = Vec::new();
+        etherparse::PacketBuilder::ethernet2(mac(9), OWN_MAC)
+            .ipv4(DEVICE.octets(), OWN.octets(), 64)
+            .tcp_header(segment.clone())
+            .write(&mut frame, &[])
+            .expect("a vector takes it");
+        self.cable.to_box.push_back(frame);
+    }
+
+    /// The TCP segments to the device.
+    fn sent(&self) -> Vec<TcpHeader> {
+        let packets = self.cable.from_box.iter().filter_map(|frame| SlicedPacket::from_ethernet(frame).ok());
+        packets
+            .filter_map(|packet| match packet.transport? {
+                TransportSlice::Tcp(tcp) => Some(tcp.to_header()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn states(&self) -> Vec<State> {
+        let sockets = self.stack.sockets.iter();
+        sockets
+            .map(|(_, socket)| match socket {
+                smoltcp::socket::Socket::Tcp(socket) => socket.state(),
+                smoltcp::socket::Socket::Udp(_) => unreachable!("there is none"),
+            })
+            .collect()
     }
 }
 
-/// What the device answers when it is asked for its Ethernet address.
-fn arp_reply() -> Vec<u8> {
-    let arp =
-        [&[0, 1, 8, 0, 6, 4, 0, 2][..], &DEVICE.0, &DEVICE.1.octets(), &BOX.0, &BOX.1.octets()].concat();
-    [&BOX.0[..], &DEVICE.0, &[8, 6], &arp].concat()
+fn now(ms: u64) -> Now {
+    Now { uptime_us: ms * 1000, clock_us: 0, time_quality: TimeQuality::NONE }
 }
 
 fn syn(port: u16) -> TcpHeader {
@@ -66,52 +122,63 @@ fn syn(port: u16) -> TcpHeader {
 
 #[test]
 fn a_bare_syn_never_reaches_a_socket_that_connects() {
-    let mut stack = Stack::new();
-    for ms in 1..=256 {
-        stack.cable.to_box.push_back(tcp_frame(syn(PORT)));
-        stack.step(ms);
-        assert_eq!(stack.states(), [State::Listen, State::SynSent]);
+    let mut bed = Bed::new();
+    bed.cable.to_box.push_back(reply(mac(9), DEVICE));
+    bed.step(1);
+    let port = bed.sent()[0].source_port;
+    for ms in 2..258 {
+        bed.hear(&syn(port));
+        bed.step(ms);
+        assert_eq!(bed.states(), [State::Listen, State::SynSent]);
     }
-    assert_eq!(stack.counters.get(Counter::InsideSynRefused), 256);
+    assert_eq!(bed.counters.get(Counter::InsideSynRefused), 256);
 }
 
 #[test]
 fn a_port_without_a_listener_stays_silent() {
-    let mut stack = Stack::new();
-    stack.cable.to_box.push_back(arp_reply());
-    stack.step(1);
-    stack.cable.from_box.clear();
+    let mut bed = Bed::new();
+    bed.cable.to_box.push_back(reply(mac(9), DEVICE));
+    bed.step(1);
+    bed.cable.from_box.clear();
     for port in [1, 501, 503, 49_151, 65_535] {
-        stack.cable.to_box.push_back(tcp_frame(syn(port)));
-        stack.step(2);
+        bed.hear(&syn(port));
+        bed.step(2);
     }
-    assert_eq!(stack.counters.get(Counter::InsideSynRefused), 5);
-    assert!(stack.cable.from_box.is_empty(), "{:?}", stack.cable.from_box);
+    assert_eq!(bed.counters.get(Counter::InsideSynRefused), 5);
+    assert!(bed.cable.from_box.is_empty(), "{:?}", bed.cable.from_box);
 }
 
 #[test]
+fn fragments_are_dropped() {
+    let mut bed = Bed::new();
+    let mut packet = common::segment(OWN, 502, common::ACK);
+    packet[6] = 0x20;
+    // The checksum of this header with DEVICE as its source; the filter does not look at it.
+    packet[12..16].copy_from_slice(&DEVICE.octets());
+    bed.cable.to_box.push_back(frame(OWN_MAC, mac(9), IPV4, &packet));
+    bed.step(1);
+    assert_eq!(bed.counters.get(Counter::InsideFragments), 1);
+}
+
+/// The first SYN leaves with the reply that it waited for, not a second later.
+#[test]
 fn a_listener_is_reached_and_a_device_can_answer() {
-    let mut stack = Stack::new();
-    stack.cable.to_box.extend([arp_reply(), tcp_frame(syn(LISTENING[0]))]);
-    stack.step(1);
-    assert_eq!(stack.states(), [State::SynReceived, State::SynSent]);
-    // Its SYN leaves when it is sent again; the answer acknowledges that.
-    stack.cable.from_box.clear();
-    stack.step(2000);
-    let sent =
-        stack.cable.from_box.iter().filter_map(|frame| etherparse::SlicedPacket::from_ethernet(frame).ok());
-    let number = sent
-        .filter_map(|packet| match packet.transport {
-            Some(etherparse::TransportSlice::Tcp(tcp)) => Some(tcp),
-            _ => None,
-        })
-        .find(|tcp| tcp.source_port() == PORT && tcp.syn())
-        .expect("a SYN to the device")
-        .sequence_number();
-    let mut answer = syn(PORT);
-    (answer.ack, answer.acknowledgment_number) = (true, number.wrapping_add(1));
-    stack.cable.to_box.push_back(tcp_frame(answer));
-    stack.step(2001);
-    assert_eq!(stack.states(), [State::SynReceived, State::Established]);
-    assert_eq!(stack.counters, Counters::default());
+    let mut bed = Bed::new();
+    bed.cable.to_box.push_back(reply(mac(9), DEVICE));
+    bed.hear(&syn(502));
+    bed.step(1);
+    assert_eq!(bed.states(), [State::SynReceived, State::SynSent]);
+    let sent = bed.sent();
+    let first = sent.iter().find(|segment| segment.syn && !segment.ack).expect("a SYN to the device");
+    let mut answer = syn(first.source_port);
+    (answer.ack, answer.acknowledgment_number) = (true, first.sequence_number.wrapping_add(1));
+    bed.hear(&answer);
+    bed.step(2);
+    assert_eq!(bed.states(), [State::SynReceived, State::Established]);
+    assert_eq!(
+        bed.stack.sockets.get::<Socket<'_>>(bed.listener).local_endpoint().map(|local| local.port),
+        Some(502)
+    );
+    let refused = [Counter::InsideSynRefused, Counter::InsideMalformed, Counter::InsideIgnored];
+    assert!(refused.iter().all(|&counter| bed.counters.get(counter) == 0), "{:?}", bed.counters);
 }

@@ -1,7 +1,4 @@
-//! The inside card: a network device for smoltcp, which asks and listens in the plant network.
-
-use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
-use smoltcp::time::Instant;
+//! The inside card: frames in and out of the plant network.
 
 use crate::error::StartError;
 use crate::ethernet::FRAME_BYTES_MAX;
@@ -13,13 +10,13 @@ use crate::platform::Platform;
 use crate::receive::{Received, Receives};
 use crate::registers::Registers;
 use crate::slots::SLOTS_MAX;
-use crate::transmit::{Room, TransmitCounters};
+use crate::transmit::{Room, TransmitCounters, TransmitError};
 use crate::{e1000e, igb, virtio};
 
 /// What became of the frames of an inside card.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct InsideCounters {
-    /// Handed to the network stack.
+    /// Handed on.
     pub frames_received: u64,
     /// Dropped: the card flagged an error, or alleged an impossible length.
     pub frames_damaged: u64,
@@ -34,8 +31,6 @@ pub struct InsideCounters {
 pub struct InsideCard<R = MmioRegion> {
     driver: Driver<R>,
     counters: InsideCounters,
-    received: [u8; FRAME_BYTES_MAX],
-    sending: [u8; FRAME_BYTES_MAX],
 }
 
 #[derive(Debug)]
@@ -91,8 +86,7 @@ impl<R: Registers> InsideCard<R> {
             Model::E1000e => Driver::E1000e(e1000e::inside::start(platform, &function, pin)?),
             Model::VirtioNet => Driver::VirtioNet(virtio::inside::start(platform, &function, pin)?),
         };
-        let counters = InsideCounters::default();
-        Ok(Self { driver, counters, received: [0; FRAME_BYTES_MAX], sending: [0; FRAME_BYTES_MAX] })
+        Ok(Self { driver, counters: InsideCounters::default() })
     }
 
     /// Which driver runs the card.
@@ -123,10 +117,10 @@ impl<R: Registers> InsideCard<R> {
         InsideCounters { transmit: self.driver.transmitter().counters(), ..self.counters }
     }
 
-    /// Takes the next good frame, dropping at most one ring of others; tells its length.
-    fn next_frame(&mut self) -> Option<usize> {
+    /// Copies the next good frame, dropping at most one ring of others; its length.
+    pub fn receive(&mut self, frame: &mut [u8; FRAME_BYTES_MAX]) -> Option<usize> {
         for _ in 0..SLOTS_MAX {
-            match self.driver.receiver().receive(&mut self.received) {
+            match self.driver.receiver().receive(frame) {
                 Received::Nothing => return None,
                 Received::Frame { bytes } => {
                     self.counters.frames_received += 1;
@@ -138,66 +132,17 @@ impl<R: Registers> InsideCard<R> {
         }
         None
     }
-}
 
-impl<R: Registers> Device for InsideCard<R> {
-    type RxToken<'a>
-        = ReceivedFrame<'a>
-    where
-        R: 'a;
-    type TxToken<'a>
-        = TransmitSlot<'a, R>
-    where
-        R: 'a;
-
-    /// A frame is taken even if the transmit ring is full: an answer is then lost and counted, but
-    /// a card that stops sending does not stop us from hearing.
-    fn receive(&mut self, _: Instant) -> Option<(ReceivedFrame<'_>, TransmitSlot<'_, R>)> {
-        let bytes = self.next_frame()?;
-        let slot = TransmitSlot { driver: &mut self.driver, frame: &mut self.sending };
-        Some((ReceivedFrame { frame: &self.received[..bytes] }, slot))
+    /// Whether a frame would find room.
+    pub fn has_room(&mut self) -> bool {
+        self.driver.transmitter_mut().has_room()
     }
 
-    fn transmit(&mut self, _: Instant) -> Option<TransmitSlot<'_, R>> {
-        let has_room = self.driver.transmitter_mut().has_room();
-        has_room.then_some(TransmitSlot { driver: &mut self.driver, frame: &mut self.sending })
-    }
-
-    fn capabilities(&self) -> DeviceCapabilities {
-        let mut capabilities = DeviceCapabilities::default();
-        capabilities.medium = Medium::Ethernet;
-        capabilities.max_transmission_unit = FRAME_BYTES_MAX;
-        capabilities
-    }
-}
-
-/// A frame that came in, for the network stack.
-#[derive(Debug)]
-pub struct ReceivedFrame<'a> {
-    frame: &'a [u8],
-}
-
-impl RxToken for ReceivedFrame<'_> {
-    fn consume<T, F: FnOnce(&[u8]) -> T>(self, read: F) -> T {
-        read(self.frame)
-    }
-}
-
-/// Room for a frame of the network stack.
-#[derive(Debug)]
-pub struct TransmitSlot<'a, R> {
-    driver: &'a mut Driver<R>,
-    frame: &'a mut [u8; FRAME_BYTES_MAX],
-}
-
-impl<R: Registers> TxToken for TransmitSlot<'_, R> {
-    /// Sends what `write` writes. smoltcp keeps to the transmission unit that it was told, so a
-    /// longer frame is a programmer's error.
-    fn consume<T, F: FnOnce(&mut [u8]) -> T>(self, bytes: usize, write: F) -> T {
-        let frame = &mut self.frame[..bytes];
-        let result = write(frame);
-        // The driver counts what it had to refuse; smoltcp's protocols send again.
-        let _ = self.driver.transmitter_mut().transmit(frame);
-        result
+    /// Sends a frame: [`TransmitOnly::transmit`](crate::TransmitOnly::transmit).
+    ///
+    /// # Errors
+    /// [`TransmitError`]; the frame is then not sent, and counted.
+    pub fn transmit(&mut self, frame: &[u8]) -> Result<(), TransmitError> {
+        self.driver.transmitter_mut().transmit(frame)
     }
 }

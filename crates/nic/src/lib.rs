@@ -3,7 +3,7 @@
 //! There are two kinds of driver and they do not share a type. [`OutsideCard`] has a way to
 //! send and none to receive: no receive descriptor, no receive buffer, no receive queue, and no
 //! name for a register that could make one. [`InsideCard`] is that transmit half plus a receive
-//! half, as a [`smoltcp::phy::Device`].
+//! half.
 //!
 //! Everything is polled; the cards' interrupts are masked. What a card writes into memory is an
 //! allegation, checked before use. The machine itself (configuration space, mapping, DMA memory,
@@ -38,7 +38,7 @@ mod virtio;
 pub use error::{CardList, ReceivePath, StartError};
 pub use ethernet::StationAddress;
 pub use frame::{FrameError, HEADERS_BYTES, UDP_PAYLOAD_BYTES_MAX, UdpFrame};
-pub use inside::{InsideCard, InsideCounters, ReceivedFrame, TransmitSlot};
+pub use inside::{InsideCard, InsideCounters};
 pub use memory::{DmaRegion, MmioRegion};
 pub use outside::{CardModel, OutsideCard};
 pub use pci::{ConfigSpace, PciAddress};

@@ -23,15 +23,13 @@ pub enum CardModel {
 
 /// An outside card of any kind that there is a driver for.
 ///
-/// It is no network device to smoltcp, whose devices receive:
-/// ```compile_fail
-/// fn is_a_network_device<D: smoltcp::phy::Device>() {}
-/// is_a_network_device::<noreturn_nic::OutsideCard>();
+/// It has nothing to receive with:
+/// ```compile_fail,E0599
+/// fn receive(card: &mut noreturn_nic::OutsideCard) { card.receive(&mut [0; 1514]); }
 /// ```
-/// while the inside card is:
+/// while the inside card has:
 /// ```
-/// fn is_a_network_device<D: smoltcp::phy::Device>() {}
-/// is_a_network_device::<noreturn_nic::InsideCard>();
+/// fn receive(card: &mut noreturn_nic::InsideCard) { card.receive(&mut [0; 1514]); }
 /// ```
 #[derive(Debug)]
 pub struct OutsideCard<R = MmioRegion> {

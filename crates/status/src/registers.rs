@@ -63,6 +63,16 @@ pub const INSIDE_COUNTERS: &[Counter] = &[
     Counter::GpsImplausible,
     Counter::InsideSynRefused,
     Counter::InsideFragments,
+    Counter::InsideMalformed,
+    Counter::InsideIgnored,
+    Counter::InsideAddressConflict,
+    Counter::InsideNoRoute,
+    Counter::InsideUnresolved,
+    Counter::ArpRequests,
+    Counter::ArpReplies,
+    Counter::ArpRepliesLimited,
+    Counter::ArpUnsolicited,
+    Counter::ArpConflict,
 ];
 
 /// A run of registers with one meaning.

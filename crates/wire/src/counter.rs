@@ -144,6 +144,26 @@ counters! {
     InsideSynRefused = "inside_syn_refused",
     /// Fragments of IPv4 packets from the inside, of which none is put together; dropped.
     InsideFragments = "inside_fragments",
+    /// Frames from the inside with a wrong Ethernet, ARP or IPv4 header; dropped.
+    InsideMalformed = "inside_malformed",
+    /// Frames from the inside that are for somebody else, or of a protocol that the box does not speak; dropped.
+    InsideIgnored = "inside_ignored",
+    /// Frames from the inside whose sender uses the box's own IPv4 address; dropped.
+    InsideAddressConflict = "inside_address_conflict",
+    /// Packets for the inside to which no way leads; dropped.
+    InsideNoRoute = "inside_no_route",
+    /// Packets for the inside that were given up before their neighbour's Ethernet address was known; dropped.
+    InsideUnresolved = "inside_unresolved",
+    /// ARP requests sent.
+    ArpRequests = "arp_requests",
+    /// ARP replies sent.
+    ArpReplies = "arp_replies",
+    /// ARP requests for the box's address that came too fast, or from too many; not answered.
+    ArpRepliesLimited = "arp_replies_limited",
+    /// ARP replies that nobody had asked for; dropped.
+    ArpUnsolicited = "arp_unsolicited",
+    /// ARP replies that contradict the first one, or the configuration; dropped.
+    ArpConflict = "arp_conflict",
 }
 
 const _: () = assert!(Counter::ALL.len() <= COUNTERS_MAX);

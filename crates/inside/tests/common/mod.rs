@@ -1,81 +1,82 @@
-//! Frames of a plant network, and a device that holds them, for an interface of smoltcp.
+//! Configurations and frames for tests of the inside network.
+#![allow(dead_code)]
 
-use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
-use etherparse::{PacketBuilder, TcpHeader};
-use smoltcp::iface::{Config, Interface};
-use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
-use smoltcp::time::Instant;
-use smoltcp::wire::{EthernetAddress, IpCidr};
+use noreturn_image_format::Config;
+use noreturn_inside::arp::{Arp, Operation};
+use noreturn_inside::ethernet::{self, BROADCAST, Header, MacAddress};
 
-/// The box and a device of the plant.
-pub const BOX: ([u8; 6], Ipv4Addr) = ([2, 0, 0, 0, 0, 2], Ipv4Addr::new(10, 0, 0, 2));
-pub const DEVICE: ([u8; 6], Ipv4Addr) = ([2, 0, 0, 0, 0, 9], Ipv4Addr::new(10, 0, 0, 9));
+/// The box's own addresses.
+pub const OWN_MAC: MacAddress = [0x02, 0, 0, 0, 0, 0xd0];
+pub const OWN: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 2);
+pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 1);
+pub const TIME_SERVER: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 3);
 
-/// A cable without anybody at the other end but the test.
-#[derive(Default)]
-pub struct Cable {
-    pub to_box: VecDeque<Vec<u8>>,
-    pub from_box: Vec<Vec<u8>>,
+/// A configuration with these devices; each has one register that is read every second.
+pub fn config(devices: impl IntoIterator<Item = Ipv4Addr>) -> Config {
+    let mut site = String::from(
+        r#"
+        diode = {id = 7, name = "d", key_file = "k"}
+        inside = {card = "00:02.0", address = "10.1.0.2/16", gateway = "10.1.0.1"}
+        time = {sources = ["sntp"], sntp = {server = "10.1.0.3"}}
+        status = {modbus_port = 502}
+        [outside]
+        card = "00:03.0"
+        source = "10.0.2.15:1"
+        destination = [{mac = "02:00:00:00:00:01", address = "10.0.2.2:1"}]
+        "#,
+    );
+    for (place, address) in devices.into_iter().enumerate() {
+        site += &format!(
+            "[[modbus]]\nname = \"plc-{place}\"\naddress = \"{address}:502\"\n\
+             point = [{{name = \"a\", function = 3, address = 0, type = \"u16\"}}]\n"
+        );
+    }
+    parse(&site)
 }
 
-pub struct Frame(Vec<u8>);
-
-impl RxToken for Frame {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, read: F) -> R {
-        read(&self.0)
-    }
+/// The configuration that a site file means.
+pub fn parse(site: &str) -> Config {
+    noreturn_site::parse(site, "site.toml", |_| Ok([1; 32])).expect("the site file is right")
 }
 
-pub struct Room<'a>(&'a mut Vec<Vec<u8>>);
-
-impl TxToken for Room<'_> {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, bytes: usize, write: F) -> R {
-        let mut frame = vec![0; bytes];
-        let result = write(&mut frame);
-        self.0.push(frame);
-        result
-    }
+/// The Ethernet address of host `number`.
+pub fn mac(number: u8) -> MacAddress {
+    [0x02, 0, 0, 0, 1, number]
 }
 
-impl Device for Cable {
-    type RxToken<'a> = Frame;
-    type TxToken<'a> = Room<'a>;
-
-    fn receive(&mut self, _: Instant) -> Option<(Frame, Room<'_>)> {
-        let frame = self.to_box.pop_front()?;
-        Some((Frame(frame), Room(&mut self.from_box)))
-    }
-
-    fn transmit(&mut self, _: Instant) -> Option<Room<'_>> {
-        Some(Room(&mut self.from_box))
-    }
-
-    fn capabilities(&self) -> DeviceCapabilities {
-        let mut capabilities = DeviceCapabilities::default();
-        (capabilities.medium, capabilities.max_transmission_unit) = (Medium::Ethernet, 1514);
-        capabilities
-    }
+/// A frame.
+pub fn frame(destination: MacAddress, source: MacAddress, ether_type: u16, payload: &[u8]) -> Vec<u8> {
+    [&Header { destination, source, ether_type }.emit()[..], payload].concat()
 }
 
-/// The box's interface.
-pub fn interface(cable: &mut Cable) -> Interface {
-    let mut interface =
-        Interface::new(Config::new(EthernetAddress(BOX.0).into()), cable, Instant::from_millis(0));
-    interface.update_ip_addrs(|addresses| {
-        addresses.push(IpCidr::new(BOX.1.into(), 24)).expect("the list is empty");
-    });
-    interface
+/// A frame with a request of `sender` for our address, or whosoever's.
+pub fn request(sender_mac: MacAddress, sender: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
+    let arp = Arp { operation: Operation::Request, sender_mac, sender, target_mac: [0; 6], target };
+    frame(BROADCAST, sender_mac, ethernet::ARP, &arp.emit())
 }
 
-/// A TCP segment from the device to the box.
-pub fn tcp_frame(segment: TcpHeader) -> Vec<u8> {
-    let mut frame = Vec::new();
-    PacketBuilder::ethernet2(DEVICE.0, BOX.0)
-        .ipv4(DEVICE.1.octets(), BOX.1.octets(), 64)
-        .tcp_header(segment)
-        .write(&mut frame, &[])
-        .expect("a vector takes it");
-    frame
+/// A frame that tells us that `sender` is at `sender_mac`.
+pub fn reply(sender_mac: MacAddress, sender: Ipv4Addr) -> Vec<u8> {
+    let arp = Arp { operation: Operation::Reply, sender_mac, sender, target_mac: OWN_MAC, target: OWN };
+    frame(OWN_MAC, sender_mac, ethernet::ARP, &arp.emit())
+}
+
+pub const SYN: u8 = 0x02;
+pub const RST: u8 = 0x04;
+pub const ACK: u8 = 0x10;
+
+/// A TCP segment of ours from `port` to a device; checksums are of no concern to who carries it.
+pub fn segment(destination: Ipv4Addr, port: u16, flags: u8) -> Vec<u8> {
+    let mut packet = vec![0; 40];
+    packet[0] = 0x45;
+    packet[3] = 40;
+    packet[9] = 6;
+    packet[12..16].copy_from_slice(&OWN.octets());
+    packet[16..20].copy_from_slice(&destination.octets());
+    packet[20..22].copy_from_slice(&port.to_be_bytes());
+    packet[22..24].copy_from_slice(&502_u16.to_be_bytes());
+    packet[33] = flags;
+    packet
 }

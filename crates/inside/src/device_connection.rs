@@ -5,9 +5,11 @@ use alloc::vec;
 use noreturn_collect::modbus::{Action, Poller};
 use noreturn_collect::{Now, Output};
 use noreturn_image_format::config::modbus::Device;
-use smoltcp::iface::{Context, SocketHandle, SocketSet};
+use smoltcp::iface::{Context, SocketHandle};
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 use smoltcp::wire::{IpAddress, IpEndpoint};
+
+use crate::stack::Stack;
 
 /// A Modbus reply has at most 260 bytes; this takes several that come late.
 const RECEIVE_BYTES: usize = 2048;
@@ -15,16 +17,18 @@ const RECEIVE_BYTES: usize = 2048;
 const TRANSMIT_BYTES: usize = 256;
 /// Ports for connections of ours (RFC 6335, section 6), shared out evenly among the devices.
 const PORTS_START: u16 = 49152;
-const PORTS_PER_LINE: u16 = 256;
+const PORTS_PER_DEVICE: u16 = 256;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Connection {
     None,
     Connecting,
     Open,
 }
 
-pub struct Line {
+/// One device: its poller, and its connection.
+#[derive(Debug)]
+pub struct DeviceConnection {
     poller: Poller,
     remote: IpEndpoint,
     socket: SocketHandle,
@@ -33,30 +37,25 @@ pub struct Line {
     port: u16,
 }
 
-impl Line {
-    /// The line to `device`, number `index` of at most 64.
-    pub fn new(device: Device, index: u16, seed: u64, now: Now, sockets: &mut SocketSet<'static>) -> Self {
+impl DeviceConnection {
+    /// The connection to `device`, number `index` of at most 64.
+    #[must_use]
+    pub fn new(device: Device, index: u16, seed: u64, now: Now, stack: &mut Stack) -> Self {
         let buffer = |bytes| SocketBuffer::new(vec![0; bytes]);
-        let socket = sockets.add(Socket::new(buffer(RECEIVE_BYTES), buffer(TRANSMIT_BYTES)));
+        let socket = stack.sockets.add(Socket::new(buffer(RECEIVE_BYTES), buffer(TRANSMIT_BYTES)));
         Self {
             remote: IpEndpoint::new(IpAddress::Ipv4(device.address), device.port),
             poller: Poller::new(device, now.uptime_us),
             socket,
             connection: Connection::None,
-            ports_start: PORTS_START + index * PORTS_PER_LINE,
+            ports_start: PORTS_START + index * PORTS_PER_DEVICE,
             port: seed.to_le_bytes()[0].into(),
         }
     }
 
-    /// Tells the poller what happened to the connection, and does what it says.
-    pub fn step(
-        &mut self,
-        now: Now,
-        context: &mut Context,
-        sockets: &mut SocketSet<'static>,
-        output: &mut impl Output,
-    ) -> bool {
-        let socket = sockets.get_mut::<Socket<'_>>(self.socket);
+    /// Tells the poller what happened to the connection, and does what it says; whether there was anything.
+    pub fn step(&mut self, now: Now, stack: &mut Stack, output: &mut impl Output) -> bool {
+        let (socket, context) = stack.socket(self.socket);
         let mut busy = self.report(now, socket, output);
         while let Some(action) = self.poller.poll(now, output) {
             self.act(action, now, context, socket, output);
@@ -65,6 +64,8 @@ impl Line {
         busy
     }
 
+    /// When [`Self::step`] must be called at the latest; 0 is at once.
+    #[must_use]
     pub fn poll_at(&self) -> u64 {
         self.poller.poll_at()
     }
@@ -139,7 +140,7 @@ impl Line {
 
     /// A port that the device has not seen for a while, so that it takes no old connection for the new.
     fn next_port(&mut self) -> u16 {
-        self.port = (self.port + 1) % PORTS_PER_LINE;
+        self.port = (self.port + 1) % PORTS_PER_DEVICE;
         self.ports_start + self.port
     }
 }

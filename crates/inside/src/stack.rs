@@ -1,0 +1,107 @@
+//! Ethernet, neighbours, IP, TCP and UDP as one value.
+
+use alloc::vec::Vec;
+
+use noreturn_image_format::Config;
+use noreturn_wire::Counters;
+use smoltcp::iface::{Config as InterfaceConfig, Context, Interface, PollResult, SocketHandle, SocketSet};
+use smoltcp::socket::tcp::Socket;
+use smoltcp::time::Instant;
+use smoltcp::wire::{HardwareAddress, IpCidr, Ipv4Cidr};
+
+use crate::ethernet::{FRAME_BYTES_MAX, MacAddress};
+use crate::filter;
+use crate::neighbours::{Neighbours, Received};
+use crate::port::{Card, Out, Port};
+
+/// Frames taken from the card in one step at most: a flood inside must not keep frames from leaving outside.
+const FRAMES_MAX: usize = 64;
+
+/// The inside network stack.
+pub struct Stack {
+    /// Its sockets.
+    pub sockets: SocketSet<'static>,
+    interface: Interface,
+    neighbours: Neighbours,
+    /// TCP ports on which something listens.
+    listening: Vec<u16>,
+    received: [u8; FRAME_BYTES_MAX],
+    sending: [u8; FRAME_BYTES_MAX],
+}
+
+impl Stack {
+    /// A stack with the addresses of `config` behind a card whose own Ethernet address is `mac`. `seed` makes TCP's
+    /// sequence numbers unpredictable.
+    #[must_use]
+    pub fn new(card: &mut impl Card, mac: MacAddress, config: &Config, seed: u64, uptime_us: u64) -> Self {
+        let mut neighbours = Neighbours::new(mac, config);
+        let mut sending = [0; FRAME_BYTES_MAX];
+        let mut settings = InterfaceConfig::new(HardwareAddress::Ip);
+        settings.random_seed = seed;
+        let counters = &mut Counters::default();
+        let out = Out { card, frame: &mut sending, neighbours: &mut neighbours, counters, now_us: uptime_us };
+        let mut port = Port { packet: None, out };
+        let mut interface = Interface::new(settings, &mut port, instant(uptime_us));
+        interface.update_ip_addrs(|addresses| {
+            // The list is empty and has room for at least one.
+            let _ = addresses.push(IpCidr::Ipv4(Ipv4Cidr::new(config.inside.address, config.inside.prefix)));
+        });
+        let sockets = SocketSet::new(Vec::new());
+        let listening = config.status.ports().collect();
+        Self { sockets, interface, neighbours, listening, received: [0; FRAME_BYTES_MAX], sending }
+    }
+
+    /// Takes and sends frames, a bounded number of them; whether there was anything to do.
+    pub fn poll(&mut self, card: &mut impl Card, now_us: u64, counters: &mut Counters) -> bool {
+        let Self { sockets, interface, neighbours, listening, received, sending } = self;
+        let now = instant(now_us);
+        let mut out = Out { card, frame: sending, neighbours, counters, now_us };
+        let mut busy = false;
+        interface.poll_maintenance(now);
+        for _ in 0..FRAMES_MAX {
+            let Some(bytes) = out.card.receive(received) else { break };
+            busy = true;
+            match out.neighbours.receive(&received[..bytes], now_us, out.counters) {
+                Received::Packet(packet) => match filter::refusal(packet, listening) {
+                    Some(counter) => out.counters.add(counter, 1),
+                    None => {
+                        let mut port = Port { packet: Some(packet), out: out.reborrow() };
+                        interface.poll_ingress_single(now, &mut port, sockets);
+                    }
+                },
+                Received::Answer(frame) => out.card.transmit(&frame),
+                Received::Nothing => {}
+            }
+        }
+        let mut port = Port { packet: None, out };
+        for _ in 0..FRAMES_MAX {
+            if interface.poll_egress(now, &mut port, sockets) == PollResult::None {
+                break;
+            }
+            busy = true;
+        }
+        port.out.resolve() || busy
+    }
+
+    /// When there will be something to do, if no frame comes in.
+    pub fn poll_at(&mut self, now_us: u64) -> u64 {
+        let sockets = self.interface.poll_at(instant(now_us), &self.sockets);
+        let sockets_us = sockets.map_or(u64::MAX, |at| u64::try_from(at.total_micros()).unwrap_or(0));
+        sockets_us.min(self.neighbours.poll_at())
+    }
+
+    /// Who is known on the network.
+    #[must_use]
+    pub const fn neighbours(&self) -> &Neighbours {
+        &self.neighbours
+    }
+
+    /// A TCP socket, and what it needs to connect.
+    pub(crate) fn socket(&mut self, handle: SocketHandle) -> (&mut Socket<'static>, &mut Context) {
+        (self.sockets.get_mut(handle), self.interface.context())
+    }
+}
+
+fn instant(uptime_us: u64) -> Instant {
+    Instant::from_micros(i64::try_from(uptime_us).unwrap_or(i64::MAX))
+}
