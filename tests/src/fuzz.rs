@@ -19,6 +19,7 @@ mod medium;
 mod message;
 mod modbus;
 pub mod mutate;
+mod neighbours;
 mod receiver;
 mod ring;
 mod script;
@@ -57,6 +58,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "message", run: message::message, mutations: 200_000 },
     Target { name: "modbus", run: modbus::poller, mutations: 50_000 },
     Target { name: "modbus_reply", run: modbus::reply, mutations: 200_000 },
+    Target { name: "neighbours", run: neighbours::neighbours, mutations: 50_000 },
     Target { name: "nmea", run: time::nmea, mutations: 100_000 },
     Target { name: "receiver", run: receiver::receiver, mutations: 5000 },
     Target { name: "ring", run: ring::ring, mutations: 200_000 },

@@ -62,6 +62,7 @@ targets!(
     message,
     modbus,
     modbus_reply,
+    neighbours,
     nmea,
     receiver,
     ring,

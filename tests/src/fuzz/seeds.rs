@@ -34,6 +34,7 @@ pub fn of(name: &str) -> Vec<Seed> {
         "message" => wire::messages(),
         "modbus" => scripts::modbus(),
         "modbus_reply" => wire::modbus_replies(),
+        "neighbours" => scripts::neighbours(),
         "nmea" => time::nmea(),
         "receiver" => receiver::receiver(),
         "ring" => scripts::ring(),

@@ -23,6 +23,30 @@ pub(super) fn modbus() -> Vec<Seed> {
     ]
 }
 
+/// For the table of neighbours: frames, packets and time, among three hosts.
+pub(super) fn neighbours() -> Vec<Seed> {
+    // A host, a packet of a flow with its flags, a reply of a host from an Ethernet address.
+    let syn = |host: u8, flow: u8| [4, 0, 3, host, flow, 2, 0];
+    let ack = |host: u8| [4, 0, 3, host, 0, 16, 0];
+    let reset = |host: u8| [4, 0, 3, host, 0, 4, 0];
+    let reply = |host: u8, mac: u8| [1, 0, mac, 3, host, 1, 0];
+    let request = |host: u8, mac: u8| [1, 2, mac, 3, host, 1, 2];
+    let (second, half_minute) = ([7, 100], [7, 0xf0, 0, 0, 0, 0, 0, 0, 11, 184]);
+    vec![
+        ("known", [&syn(0, 0)[..], &reply(0, 1), &ack(0), &half_minute, &ack(0), &reply(0, 1)].concat()),
+        ("silent", [&syn(0, 0)[..], &second, &syn(0, 1), &second, &reset(0), &second].concat()),
+        (
+            "moved",
+            [&syn(0, 0)[..], &reply(0, 1), &second, &syn(0, 0), &[7, 200], &syn(0, 0), &reply(0, 2)].concat(),
+        ),
+        (
+            "liar",
+            [&reply(0, 3)[..], &syn(0, 0), &reply(1, 3), &reply(0, 1), &reply(0, 3), &request(0, 3)].concat(),
+        ),
+        ("gateway", [&syn(2, 0)[..], &syn(2, 1), &syn(2, 2), &syn(2, 3), &reply(2, 1)].concat()),
+    ]
+}
+
 /// For forward error correction: geometry, kernel, then blocks: 0 and an honest one, or 1 and nonsense.
 pub(super) fn fec() -> Vec<Seed> {
     // Ten data shards of which the network takes those that are 0 here.
