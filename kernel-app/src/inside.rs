@@ -7,10 +7,9 @@ mod time;
 
 use alloc::vec::Vec;
 
-use noreturn_collect::{Announcer, Now, Recorder, Sequencer};
+use noreturn_collect::{Announcer, Recorder, Sequencer};
 use noreturn_image_format::Config;
-use noreturn_image_format::config::modbus::Device;
-use noreturn_inside::{Card, DeviceConnection, Stack};
+use noreturn_inside::{Card, Devices, Stack};
 use noreturn_nic::ethernet::FRAME_BYTES_MAX;
 use noreturn_nic::{InsideCard, LinkSight};
 use noreturn_status::Backlog;
@@ -27,16 +26,11 @@ use time::Time;
 
 /// Time from one snapshot of the counters to the next; a beacon needs one.
 const SNAPSHOT_US: u64 = 500_000;
-/// Without a link on the inside card devices are not asked for so long after the start: nobody could answer yet.
-const LINK_WAIT_US: u64 = 10_000_000;
 
 pub struct Inside {
     card: InsideCard,
     stack: Stack,
-    /// Devices that are not asked yet.
-    waiting: Vec<Device>,
-    devices: Vec<DeviceConnection>,
-    seed: u64,
+    devices: Devices,
     status: Status,
     time: Time,
     sequencer: Sequencer,
@@ -70,9 +64,7 @@ impl Inside {
         Self {
             card,
             stack,
-            waiting: config.devices,
-            devices: Vec::new(),
-            seed,
+            devices: Devices::new(config.devices, seed),
             status,
             time,
             sequencer: Sequencer::new(config.sources.len()),
@@ -92,7 +84,6 @@ impl Inside {
         let uptime_us = clock.uptime_us();
         busy |= self.time.step(uptime_us, &mut self.stack.sockets, &mut self.counters)?;
         let now = self.time.now(uptime_us);
-        self.begin(now);
         let (writer, written) = (&mut self.writer, &mut self.written);
         let Status { panel, backlog, .. } = &mut self.status;
         let mut recorder = Recorder {
@@ -101,7 +92,8 @@ impl Inside {
             counters: &mut self.counters,
             write: |class, message: &Message<'_>| write(writer, written, backlog, class, message),
         };
-        for (place, device) in self.devices.iter_mut().enumerate() {
+        let devices = self.devices.connections(now, || self.card.link_up(), &mut self.stack);
+        for (place, device) in devices.iter_mut().enumerate() {
             let mut watched = panel.watch(place, &mut recorder, now);
             busy |= device.step(now, &mut self.stack, &mut watched);
         }
@@ -122,20 +114,10 @@ impl Inside {
 
     /// When there will be something to do, if no frame comes in.
     pub fn poll_at(&mut self, uptime_us: u64) -> u64 {
-        let devices_us = self.devices.iter().map(DeviceConnection::poll_at).min().unwrap_or(u64::MAX);
+        let devices_us = self.devices.poll_at();
         let stack_us = self.stack.poll_at(uptime_us);
         let own_us = self.announcer.poll_at().min(self.snapshot_at_us).min(self.status.poll_at());
         devices_us.min(stack_us).min(own_us).min(self.time.poll_at())
-    }
-
-    /// Starts to ask devices when the card has a link.
-    fn begin(&mut self, now: Now) {
-        if self.waiting.is_empty() || now.uptime_us < LINK_WAIT_US && !self.card.link_up() {
-            return;
-        }
-        let devices = (0..).zip(core::mem::take(&mut self.waiting));
-        let connect = |(index, device)| DeviceConnection::new(device, index, self.seed, now, &mut self.stack);
-        self.devices = devices.map(connect).collect();
     }
 
     fn snapshot(&mut self, uptime_us: u64) {

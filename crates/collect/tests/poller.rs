@@ -30,6 +30,7 @@ fn device() -> Device {
     Device {
         name: "plc-1".into(),
         address: Ipv4Addr::LOCALHOST,
+        mac: None,
         port: 502,
         unit: 1,
         timeout_ms: 50,

@@ -68,6 +68,7 @@ fn device(port: u16) -> Device {
     Device {
         name: "peer".into(),
         address: Ipv4Addr::LOCALHOST,
+        mac: None,
         port,
         unit: 1,
         timeout_ms: 10_000,

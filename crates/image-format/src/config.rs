@@ -20,7 +20,7 @@ use link::Link;
 use modbus::Device;
 use release::Release;
 use status::Status;
-use time::Time;
+use time::{Time, TimeSource};
 
 const MAGIC: &[u8] = b"NRCF\x05";
 
@@ -120,6 +120,22 @@ pub struct Inside {
     pub prefix: u8,
     /// Router to devices outside the prefix.
     pub gateway: Option<Ipv4Addr>,
+    /// The gateway's Ethernet address, if it is not to be asked for.
+    pub gateway_mac: Option<[u8; 6]>,
+}
+
+impl Inside {
+    /// The bits of an address that are the network's.
+    #[must_use]
+    pub fn mask(&self) -> u32 {
+        u32::MAX << (32 - u32::from(self.prefix.clamp(1, 32)))
+    }
+
+    /// Whether `address` is in the card's own network.
+    #[must_use]
+    pub fn is_local(&self, address: Ipv4Addr) -> bool {
+        (self.address.to_bits() ^ address.to_bits()) & self.mask() == 0
+    }
 }
 
 /// The outside card, and where it sends. Nothing here is ever resolved: there is no ARP.
@@ -224,6 +240,28 @@ impl Config {
         macs.into_iter().flatten().all(is_card_mac) && (macs[0].is_none() || macs[0] != macs[1])
     }
 
+    /// The hosts on the inside that are named, gateway first, and the Ethernet address that each is pinned to. A host may
+    /// come several times, with the same one.
+    pub fn neighbours(&self) -> impl Iterator<Item = (Ipv4Addr, Option<[u8; 6]>)> {
+        let gateway = self.inside.gateway.map(|address| (address, self.inside.gateway_mac));
+        let servers = self.time.sources.iter().filter_map(|source| match source {
+            TimeSource::Sntp(server) => Some((server.address, server.mac)),
+            TimeSource::Gps(_) | TimeSource::Rtc => None,
+        });
+        let devices = self.devices.iter().map(|device| (device.address, device.mac));
+        gateway.into_iter().chain(servers).chain(devices)
+    }
+
+    /// Whether each pin is one station's address, of a host in the card's own network, and the only one of that host.
+    fn has_valid_pins(&self) -> bool {
+        let is_valid = |(address, mac): (Ipv4Addr, Option<[u8; 6]>)| {
+            mac.is_none_or(|mac| is_card_mac(mac) && self.inside.is_local(address))
+                && self.neighbours().all(|(other, its)| other != address || its == mac)
+        };
+        (self.inside.gateway.is_some() || self.inside.gateway_mac.is_none())
+            && self.neighbours().all(is_valid)
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         require(&[
             (self.diode.key.is_valid(), "the key's handle is none of the TPM owner's"),
@@ -238,6 +276,7 @@ impl Config {
                 "there must be 1 to 8 destinations",
             ),
             (self.devices.len() <= DEVICES_MAX, "there are more than 64 devices"),
+            (self.has_valid_pins(), "a host is pinned to what cannot be its Ethernet address, or to two"),
             (self.sources.len() <= SOURCES_MAX, "there are more than 4096 tags"),
             (self.sources.iter().all(Source::is_valid), "a tag's name or unit is empty or too long"),
         ])?;

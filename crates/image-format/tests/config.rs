@@ -18,7 +18,8 @@ use noreturn_image_format::{Config, ConfigError, Sha256Digest};
 use proptest::prelude::*;
 
 const GPS: Gps = Gps { serial_port: SerialPort::Com2, baud: 9600, uncertainty_ms: 500, silent_s: 10 };
-const SNTP: Sntp = Sntp { address: Ipv4Addr::new(10, 1, 0, 123), port: 123, poll_s: 64, silent_s: 256 };
+const SNTP: Sntp =
+    Sntp { address: Ipv4Addr::new(10, 1, 0, 123), mac: None, port: 123, poll_s: 64, silent_s: 256 };
 
 fn card(device: u8) -> PciAddress {
     PciAddress { bus: 0, device, function: 0 }
@@ -35,6 +36,7 @@ fn device() -> Device {
     Device {
         name: "plc".into(),
         address: Ipv4Addr::new(10, 1, 0, 10),
+        mac: None,
         port: 502,
         unit: 1,
         timeout_ms: 1000,
@@ -87,6 +89,7 @@ fn config() -> Config {
             address: Ipv4Addr::new(10, 1, 0, 2),
             prefix: 24,
             gateway: None,
+            gateway_mac: None,
         },
         outside: Outside {
             card: card(3),
@@ -108,10 +111,10 @@ fn config() -> Config {
 fn the_golden_bytes_are_written_and_read() {
     let bytes = config().encode().unwrap();
     assert!(bytes.starts_with(b"NRCF\x05\x07\x04east\0\x5a\x5a"));
-    assert_eq!(bytes.len(), 255);
+    assert_eq!(bytes.len(), 258);
     assert_eq!(
         Sha256Digest::of(&bytes).to_string(),
-        "28dddf14d5081275215ea2ccc5f485f63954a9ac9e06d4a688c2cbb8b998e134"
+        "d6a7a4c7ae9e89515a456f0b996e37cc27dac63982f996d581938c28b7769421"
     );
     assert_eq!(Config::decode(&bytes), Ok(config()));
 }
@@ -157,6 +160,13 @@ fn every_rule_of_the_whole_holds() {
         assert_refused(|c| c.outside.card_mac = Some(wrong), "not those of two cards");
     }
     assert_refused(|c| c.outside.card_mac = c.inside.card_mac, "not those of two cards");
+    let pin = Some([2, 0, 0, 0, 0, 10]);
+    for wrong in [[0; 6], [0xff; 6]] {
+        assert_refused(|c| c.devices[0].mac = Some(wrong), "is pinned");
+    }
+    assert_refused(|c| c.inside.gateway_mac = pin, "is pinned");
+    assert_refused(|c| (c.devices[0].mac, c.devices[0].address) = (pin, [10, 2, 0, 1].into()), "is pinned");
+    assert_refused(|c| (c.devices[0].mac, c.inside.gateway) = (pin, Some(c.devices[0].address)), "is pinned");
     assert_refused(|c| c.diode.key = Key::Tpm(0x0180_0000 - 1), "none of the TPM owner's");
     assert_refused(|c| c.diode.key = Key::Tpm(0x01bf_ffff + 1), "none of the TPM owner's");
     assert_refused(|c| c.release.floor = 301, "below its own floor");

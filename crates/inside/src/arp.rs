@@ -2,7 +2,9 @@
 
 use core::net::Ipv4Addr;
 
-use crate::ethernet::{MacAddress, is_station};
+use noreturn_image_format::config::is_card_mac;
+
+use crate::ethernet::MacAddress;
 
 /// Bytes of a packet.
 pub const PACKET_BYTES: usize = 28;
@@ -50,7 +52,7 @@ impl Arp {
             2 => Operation::Reply,
             _ => return None,
         };
-        (*types == TYPES && is_station(*sender_mac)).then_some(Self {
+        (*types == TYPES && is_card_mac(*sender_mac)).then_some(Self {
             operation,
             sender_mac: *sender_mac,
             sender: Ipv4Addr::from_octets(*sender),

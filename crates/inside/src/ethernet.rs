@@ -14,12 +14,6 @@ pub const BROADCAST: MacAddress = [0xff; 6];
 /// The address of a station or of a group of them.
 pub type MacAddress = [u8; 6];
 
-/// Whether it is the address of one station: not a group's (IEEE 802-2014, section 8.2), and not all zero.
-#[must_use]
-pub fn is_station(address: MacAddress) -> bool {
-    address[0] & 1 == 0 && address != [0; 6]
-}
-
 /// The start of a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Header {

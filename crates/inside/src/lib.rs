@@ -12,6 +12,7 @@ extern crate alloc;
 
 pub mod arp;
 mod device_connection;
+mod devices;
 pub mod ethernet;
 pub mod filter;
 pub mod neighbours;
@@ -19,6 +20,7 @@ mod port;
 mod stack;
 
 pub use device_connection::DeviceConnection;
+pub use devices::Devices;
 pub use neighbours::Neighbours;
 pub use port::Card;
 pub use stack::Stack;

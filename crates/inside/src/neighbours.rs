@@ -15,8 +15,7 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use noreturn_image_format::Config;
-use noreturn_image_format::config::Inside;
-use noreturn_image_format::config::time::TimeSource;
+use noreturn_image_format::config::is_card_mac;
 use noreturn_wire::{Counter, Counters};
 
 use crate::arp::{self, Arp, Operation};
@@ -66,17 +65,11 @@ impl Neighbours {
     /// The neighbours that a configuration names. `mac` is our own Ethernet address.
     #[must_use]
     pub fn new(mac: MacAddress, config: &Config) -> Self {
-        let Inside { address, prefix, gateway, .. } = config.inside;
-        let own = Own { mac, address, mask: u32::MAX << (32 - u32::from(prefix.clamp(1, 30))), gateway };
+        let inside = &config.inside;
+        let own = Own { mac, address: inside.address, mask: inside.mask(), gateway: inside.gateway };
         let others = Vec::with_capacity(OTHERS_MAX);
         let mut neighbours = Self { own, configured: Vec::new(), others, poll_at_us: u64::MAX };
-        gateway.into_iter().for_each(|gateway| neighbours.configure(gateway, None));
-        config.devices.iter().for_each(|device| neighbours.configure(device.address, None));
-        for source in &config.time.sources {
-            if let TimeSource::Sntp(server) = source {
-                neighbours.configure(server.address, None);
-            }
-        }
+        config.neighbours().for_each(|(address, pin)| neighbours.configure(address, pin));
         neighbours
     }
 
@@ -175,7 +168,7 @@ impl Neighbours {
     fn accept<'a>(&mut self, frame: &'a [u8], now_us: u64) -> Result<Received<'a>, Counter> {
         let (header, payload) = Header::parse(frame).ok_or(Counter::InsideMalformed)?;
         let is_to_us = header.destination == self.own.mac;
-        if !ethernet::is_station(header.source) {
+        if !is_card_mac(header.source) {
             return Err(Counter::InsideMalformed);
         }
         match header.ether_type {

@@ -11,6 +11,7 @@ mod hostile;
 #[path = "lan/plant.rs"]
 mod plant;
 
+use common::pinned;
 use host::Host;
 use hostile::Hostile;
 use noreturn_wire::{Counter, Fault};
@@ -41,6 +42,26 @@ fn every_one_of_64_devices_is_read_from_the_start() {
     // One request for each, and each confirmed where it is, every half minute.
     assert_eq!(plant.asked.len(), DEVICES);
     assert!(plant.count(Counter::ArpRequests) <= 3 * DEVICES as u64);
+}
+
+/// A link may be negotiated for seconds after the card has started.
+#[test]
+fn nobody_is_down_because_the_boxs_own_cable_has_no_link_yet() {
+    let mut plant = Plant::new(DEVICES);
+    plant.link_up = false;
+    plant.run(5 * S, |_, _| {});
+    plant.link_up = true;
+    plant.run(10 * S, |_, _| {});
+    assert!(
+        plant.heard.iter().all(|heard| heard.faults.is_empty() && heard.values >= 10),
+        "{:?}",
+        plant.heard
+    );
+    // Without a link at all it is told after 10 s.
+    let mut plant = Plant::new(DEVICES);
+    plant.link_up = false;
+    plant.run(12 * S, |_, _| {});
+    assert!(plant.heard.iter().all(|heard| heard.faults == [Fault::ConnectTimeout]));
 }
 
 #[test]
@@ -128,4 +149,18 @@ fn a_hostile_host_stops_no_device_and_takes_none_over() {
     }
     // Whoever it claims to be, it has the box say little: places change hands once a second at most.
     assert!(plant.count(Counter::ArpReplies) <= 41 * 11 * 256, "{}", plant.count(Counter::ArpReplies));
+}
+
+/// From the first instant on, with devices of which ten are off: for none of them can it answer.
+#[test]
+fn a_hostile_host_cannot_stand_in_for_pinned_devices() {
+    let mut plant = Plant::of(pinned((0..DEVICES).map(|place| (address(place), Some(mac(place))))));
+    plant.hosts[..10].iter_mut().for_each(|host| host.switch(false));
+    let mut hostile = Hostile::new(DEVICES);
+    plant.run(20 * S, |_, wire| wire.extend(hostile.frames()));
+    assert_read(&plant, 10..DEVICES, 20, 95);
+    for place in 0..DEVICES {
+        assert_eq!(plant.stack.neighbours().mac(address(place)), Some(mac(place)));
+    }
+    assert_eq!(plant.asked, [], "nobody has to be asked for");
 }

@@ -5,8 +5,9 @@ mod common;
 use std::net::Ipv4Addr;
 
 use common::{
-    ACK, GATEWAY, OWN, OWN_MAC, RST, SYN, TIME_SERVER, config, frame, mac, reply, request, segment,
+    ACK, GATEWAY, OWN, OWN_MAC, RST, SYN, TIME_SERVER, config, frame, mac, pinned, reply, request, segment,
 };
+use noreturn_image_format::Config;
 use noreturn_inside::Neighbours;
 use noreturn_inside::arp::{Arp, Operation};
 use noreturn_inside::ethernet::{ARP, BROADCAST, FRAME_BYTES_MAX, HEADER_BYTES, Header, IPV4, MacAddress};
@@ -33,7 +34,11 @@ enum Sent {
 
 impl Bed {
     fn new(devices: impl IntoIterator<Item = Ipv4Addr>) -> Self {
-        let neighbours = Neighbours::new(OWN_MAC, &config(devices));
+        Self::of(&config(devices))
+    }
+
+    fn of(config: &Config) -> Self {
+        let neighbours = Neighbours::new(OWN_MAC, config);
         Self { neighbours, counters: Counters::default(), now_us: 0 }
     }
 
@@ -230,6 +235,22 @@ fn one_that_moved_is_found_again() {
     assert_eq!(bed.send(&syn), [ask(PLC)], "everybody is asked");
     assert_eq!(bed.hear(&reply(mac(2), PLC)), [packet(mac(2), syn)]);
     assert_eq!(bed.neighbours.mac(PLC), Some(mac(2)));
+}
+
+#[test]
+fn a_pinned_neighbour_is_never_asked_for_and_no_arp_changes_it() {
+    let mut bed = Bed::of(&pinned([(PLC, Some(mac(1)))]));
+    let syn = segment(PLC, 50_000, SYN);
+    for second in [0, 1, 100, 10_000] {
+        bed.now_us = second * S;
+        assert_eq!(bed.send(&syn), [packet(mac(1), syn.clone())]);
+        bed.hear(&reply(mac(66), PLC));
+        bed.hear(&reply(mac(1), PLC));
+        assert!(bed.answer(&request(mac(66), PLC, OWN)).is_some());
+        assert_eq!(bed.neighbours.mac(PLC), Some(mac(1)));
+    }
+    assert_eq!(bed.pass(20_000 * S), []);
+    assert_eq!((bed.count(Counter::ArpConflict), bed.count(Counter::ArpUnsolicited)), (4, 4));
 }
 
 #[test]

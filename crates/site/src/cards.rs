@@ -8,7 +8,7 @@ use noreturn_image_format::config::{
 
 use crate::section::{Kind, Section, text};
 
-pub(crate) fn read_inside(section: &Section<'_>) -> Option<Inside> {
+pub(crate) fn read_inside(section: &Section<'_>, neighbours: &mut Neighbours) -> Option<Inside> {
     let card = section.required("card", &pci_address());
     let card_mac = section.optional("card_mac", &card_mac());
     let network = section.required(
@@ -19,9 +19,16 @@ pub(crate) fn read_inside(section: &Section<'_>) -> Option<Inside> {
         ),
     );
     let gateway = section.optional("gateway", &host());
-    let ((address, prefix), gateway) = (network?, gateway?);
-    let inside = Inside { card: card?, card_mac: card_mac?, address, prefix, gateway };
-    if let Some(gateway) = gateway.filter(|&gateway| !is_local(&inside, gateway) || gateway == address) {
+    let gateway_mac = section.optional("gateway_mac", &self::card_mac());
+    let ((address, prefix), gateway, gateway_mac) = (network?, gateway?, gateway_mac?);
+    let inside = Inside { card: card?, card_mac: card_mac?, address, prefix, gateway, gateway_mac };
+    match gateway {
+        Some(gateway) => neighbours.add(section, "gateway_mac", gateway, gateway_mac, None),
+        None => {
+            section.refuse(&["gateway_mac"], "is the Ethernet address of a gateway, but there is no gateway")
+        }
+    }
+    if let Some(gateway) = gateway.filter(|&gateway| !inside.is_local(gateway) || gateway == address) {
         let what = format!("{gateway} is not another host in {address}/{prefix}");
         section.fault("gateway", &what);
     }
@@ -104,8 +111,8 @@ fn pci_address() -> Kind<PciAddress> {
     text("a PCI address as lspci shows it, such as \"00:02.0\"", parse_pci)
 }
 
-/// A card's own Ethernet address.
-fn card_mac() -> Kind<[u8; 6]> {
+/// The Ethernet address of one card.
+pub(crate) fn card_mac() -> Kind<[u8; 6]> {
     text("the Ethernet address of one card, such as \"52:54:00:12:34:56\"", |value| {
         parse_mac(value).filter(|mac| is_card_mac(*mac))
     })
@@ -123,20 +130,45 @@ pub(crate) fn host_and_port() -> Kind<SocketAddrV4> {
     })
 }
 
+/// The hosts inside that are named so far: address, the Ethernet address that it is pinned to, and where it is named.
+#[derive(Default)]
+pub(crate) struct Neighbours(Vec<(Ipv4Addr, Option<[u8; 6]>, String)>);
+
+impl Neighbours {
+    /// Adds a host that `section` names, and reports a pin, the value of `key`, that cannot be. `inside` is nothing if the host is known
+    /// to be in its network.
+    pub fn add(
+        &mut self,
+        section: &Section<'_>,
+        key: &'static str,
+        address: Ipv4Addr,
+        mac: Option<[u8; 6]>,
+        inside: Option<&Inside>,
+    ) {
+        if mac.is_some() && inside.is_some_and(|inside| !inside.is_local(address)) {
+            let what = format!(
+                "{address} is behind the gateway, which gets every frame for it; pin that, by gateway_mac of [inside]"
+            );
+            section.fault(key, &what);
+        }
+        let same = |(other, its, _): &&(Ipv4Addr, Option<[u8; 6]>, String)| *other == address && *its != mac;
+        if let Some((_, _, place)) = self.0.iter().find(same) {
+            let what =
+                format!("{address} is named by {place}, too; both need the same Ethernet address, or none");
+            section.fault(key, &what);
+        }
+        self.0.push((address, mac, section.path_of("")));
+    }
+}
+
 /// Reports that `address`, which `key` names, cannot be reached from the inside card.
 pub(crate) fn check_reachable(section: &Section<'_>, key: &'static str, address: Ipv4Addr, inside: &Inside) {
     let network = format!("{}/{}", inside.address, inside.prefix);
     if address == inside.address {
         section.fault(key, &format!("{address} is the diode's own address"));
-    } else if !is_local(inside, address) && inside.gateway.is_none() {
+    } else if !inside.is_local(address) && inside.gateway.is_none() {
         section.fault(key, &format!("{address} is outside of {network}, and [inside] has no gateway"));
     }
-}
-
-/// Whether `address` is in the inside card's own network.
-fn is_local(inside: &Inside, address: Ipv4Addr) -> bool {
-    let mask = u32::MAX << (32 - u32::from(inside.prefix.clamp(1, 32)));
-    inside.address.to_bits() & mask == address.to_bits() & mask
 }
 
 fn is_host(address: Ipv4Addr) -> bool {

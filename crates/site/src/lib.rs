@@ -72,13 +72,16 @@ pub fn load(path: &Path) -> Result<Config, LoadError> {
 fn read_config(root: &Section<'_>, key: impl FnOnce(&str) -> Result<[u8; 32], KeyError>) -> Option<Config> {
     let diode = root.table("diode").and_then(|section| section.read(|s| diode::read(s, key)));
     let release = root.optional_table("image").read(release::read);
-    let inside = root.table("inside").and_then(|section| section.read(cards::read_inside));
+    let mut neighbours = cards::Neighbours::default();
+    let inside =
+        root.table("inside").and_then(|section| section.read(|s| cards::read_inside(s, &mut neighbours)));
     let outside =
         root.table("outside").and_then(|section| section.read(|s| cards::read_outside(s, inside.as_ref())));
     let link = root.optional_table("link").read(link::read);
     let status = root.optional_table("status").read(status::read);
-    let time = root.optional_table("time").read(|section| time::read(section, inside.as_ref()));
-    let (devices, sources) = modbus::read(root, inside.as_ref());
+    let time =
+        root.optional_table("time").read(|section| time::read(section, inside.as_ref(), &mut neighbours));
+    let (devices, sources) = modbus::read(root, inside.as_ref(), &mut neighbours);
     Some(Config {
         diode: diode?,
         release: release?,

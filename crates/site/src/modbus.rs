@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use noreturn_image_format::config::modbus::Device;
 use noreturn_image_format::config::{Class, DEVICES_MAX, Inside, NAME_BYTES_MAX, SOURCES_MAX, Source};
 
+use crate::cards::Neighbours;
 use crate::section::{Section, integer};
 use crate::{cards, class, name, reads};
 
@@ -14,7 +15,11 @@ use crate::{cards, class, name, reads};
 const STATUS: &str = "status";
 
 /// Reads every device. What is wrong is reported, so the result only counts if nothing was.
-pub(crate) fn read(root: &Section<'_>, inside: Option<&Inside>) -> (Vec<Device>, Vec<Source>) {
+pub(crate) fn read(
+    root: &Section<'_>,
+    inside: Option<&Inside>,
+    neighbours: &mut Neighbours,
+) -> (Vec<Device>, Vec<Source>) {
     let tables = root.tables("modbus");
     if tables.len() > DEVICES_MAX {
         root.fault("modbus", &format!("there are {} devices, more than {DEVICES_MAX}", tables.len()));
@@ -22,16 +27,25 @@ pub(crate) fn read(root: &Section<'_>, inside: Option<&Inside>) -> (Vec<Device>,
     let mut sources = Sources::default();
     let devices = tables
         .into_iter()
-        .filter_map(|table| table.read(|table| read_device(table, inside, &mut sources)))
+        .filter_map(|table| table.read(|table| read_device(table, inside, neighbours, &mut sources)))
         .collect();
     (devices, sources.list)
 }
 
-fn read_device(section: &Section<'_>, inside: Option<&Inside>, sources: &mut Sources) -> Option<Device> {
+fn read_device(
+    section: &Section<'_>,
+    inside: Option<&Inside>,
+    neighbours: &mut Neighbours,
+    sources: &mut Sources,
+) -> Option<Device> {
     let name = section.required("name", &name::levels());
     let address = section.required("address", &cards::host_and_port());
     if let (Some(address), Some(inside)) = (address, inside) {
         cards::check_reachable(section, "address", *address.ip(), inside);
+    }
+    let mac = section.optional("mac", &cards::card_mac());
+    if let (Some(address), Some(mac)) = (address, mac) {
+        neighbours.add(section, "mac", *address.ip(), mac, inside);
     }
     let unit = section.or("unit", &integer(0..=255), 1);
     let timeout_ms = section.or("timeout_ms", &integer(10..=60_000), 1_000);
@@ -60,6 +74,7 @@ fn read_device(section: &Section<'_>, inside: Option<&Inside>, sources: &mut Sou
     Some(Device {
         name: name?,
         address: *address.ip(),
+        mac: mac?,
         port: address.port(),
         unit: unit?,
         timeout_ms: timeout_ms?,

@@ -35,7 +35,7 @@ impl fmt::Display for Summary<'_> {
             inside.prefix
         )?;
         match inside.gateway {
-            Some(gateway) => writeln!(f, ", gateway {gateway}")?,
+            Some(gateway) => writeln!(f, ", gateway {gateway}{}", Pin(inside.gateway_mac))?,
             None => writeln!(f, ", no gateway")?,
         }
         writeln!(
@@ -57,6 +57,15 @@ impl fmt::Display for Summary<'_> {
         write_time(f, time)?;
         writeln!(f, "plant    {} devices, {} tags", devices.len(), sources.len())?;
         devices.iter().try_for_each(|device| write_device(f, device, sources))
+    }
+}
+
+/// The Ethernet address that a host inside is pinned to, if it is.
+struct Pin(Option<[u8; 6]>);
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |mac| write!(f, " (only with {})", cards::show(&mac)))
     }
 }
 
@@ -130,8 +139,12 @@ fn write_time(f: &mut fmt::Formatter<'_>, time: &Time) -> fmt::Result {
             )?,
             TimeSource::Sntp(sntp) => writeln!(
                 f,
-                "from the server {}:{} every {} s, silent for {} s at most",
-                sntp.address, sntp.port, sntp.poll_s, sntp.silent_s
+                "from the server {}:{}{} every {} s, silent for {} s at most",
+                sntp.address,
+                sntp.port,
+                Pin(sntp.mac),
+                sntp.poll_s,
+                sntp.silent_s
             )?,
             TimeSource::Rtc => writeln!(f, "from the machine's own clock, read at the start")?,
         }
@@ -157,10 +170,11 @@ fn write_destination(f: &mut fmt::Formatter<'_>, destination: &Destination) -> f
 fn write_device(f: &mut fmt::Formatter<'_>, device: &Device, sources: &[Source]) -> fmt::Result {
     writeln!(
         f,
-        "modbus   \"{}\" at {}:{}, unit {}, timeout {} ms, backoff {} to {} ms",
+        "modbus   \"{}\" at {}:{}{}, unit {}, timeout {} ms, backoff {} to {} ms",
         device.name,
         device.address,
         device.port,
+        Pin(device.mac),
         device.unit,
         device.timeout_ms,
         device.backoff_ms_min,

@@ -3,7 +3,7 @@
 use noreturn_image_format::config::Inside;
 use noreturn_image_format::config::time::{BAUDS, Gps, SerialPort, Sntp, Time, TimeSource};
 
-use crate::cards;
+use crate::cards::{self, Neighbours};
 use crate::section::{Section, choice, integer, one_of};
 
 const POLL_S: u32 = 16;
@@ -19,7 +19,11 @@ enum Kind {
 
 const KINDS: &[(&str, Kind)] = &[("gps", Kind::Gps), ("sntp", Kind::Sntp), ("rtc", Kind::Rtc)];
 
-pub(crate) fn read(section: &Section<'_>, inside: Option<&Inside>) -> Option<Time> {
+pub(crate) fn read(
+    section: &Section<'_>,
+    inside: Option<&Inside>,
+    neighbours: &mut Neighbours,
+) -> Option<Time> {
     let Some(kinds) = section.list("sources", &choice(KINDS), vec![Kind::Rtc]) else {
         // Which tables there must be is not known; those that there are may be right.
         section.pass_over(&["sntp", "gps"]);
@@ -37,7 +41,7 @@ pub(crate) fn read(section: &Section<'_>, inside: Option<&Inside>) -> Option<Tim
             "names \"rtc\" before another; it is read only once, so it can only be the last",
         );
     }
-    let sntp = read_wanted(section, "sntp", wants(Kind::Sntp), |table| read_sntp(table, inside));
+    let sntp = read_wanted(section, "sntp", wants(Kind::Sntp), |table| read_sntp(table, inside, neighbours));
     let gps = read_wanted(section, "gps", wants(Kind::Gps), read_gps);
     let sources = kinds.iter().map(|kind| match kind {
         Kind::Gps => gps.map(TimeSource::Gps),
@@ -64,19 +68,21 @@ fn read_wanted<T>(
     None
 }
 
-fn read_sntp(section: &Section<'_>, inside: Option<&Inside>) -> Option<Sntp> {
+fn read_sntp(section: &Section<'_>, inside: Option<&Inside>, neighbours: &mut Neighbours) -> Option<Sntp> {
     let server = section.required("server", &cards::host());
+    let mac = section.optional("mac", &cards::card_mac());
     let port = section.or("port", &integer(1..=u16::MAX), 123);
     let poll_s = section.or("poll_s", &integer(2..=3600), POLL_S);
     let silent_s = section.or("silent_s", &integer(4..=SILENT_S_MAX), 4 * poll_s.unwrap_or(POLL_S));
-    let (server, port, poll_s, silent_s) = (server?, port?, poll_s?, silent_s?);
+    let (server, mac, port, poll_s, silent_s) = (server?, mac?, port?, poll_s?, silent_s?);
     if silent_s < 2 * poll_s {
         section.fault("silent_s", &format!("{silent_s} is less than two polls of {poll_s} s"));
     }
     if let Some(inside) = inside {
         cards::check_reachable(section, "server", server, inside);
     }
-    Some(Sntp { address: server, port, poll_s, silent_s })
+    neighbours.add(section, "mac", server, mac, inside);
+    Some(Sntp { address: server, mac, port, poll_s, silent_s })
 }
 
 fn read_gps(section: &Section<'_>) -> Option<Gps> {

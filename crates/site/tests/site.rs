@@ -210,7 +210,7 @@ fn unknown_keys_are_told_with_what_is_near() {
     assert_refused(
         "gateway = \"10.1.0.1\"",
         "colour = 1",
-        "LINE:1: inside.colour: is not a key that is known here; known are \"address\", \"card\", \"card_mac\", \"gateway\"",
+        "LINE:1: inside.colour: is not a key that is known here; known are \"address\", \"card\", \"card_mac\", \"gateway\", \"gateway_mac\"",
     );
 }
 
@@ -288,6 +288,63 @@ fn cards_are_pinned_by_their_own_addresses() {
         }
     }
     assert_refused(&outside, &inside, "LINE:12: outside.card_mac: is that of the card of [inside]");
+}
+
+#[test]
+fn hosts_inside_are_pinned_to_their_ethernet_addresses() {
+    const PIN: &str = "02:00:00:00:00:0a";
+    let (gateway, server, device) =
+        ("gateway = \"10.1.0.1\"\n", "server = \"10.1.0.123\"", "address = \"10.1.0.10:502\"\n");
+    let text = example()
+        .replace(gateway, &format!("{gateway}gateway_mac = \"{PIN}\"\n"))
+        .replace(server, &format!("{server}, mac = \"{PIN}\""))
+        .replace(device, &format!("{device}mac = \"{PIN}\"\n"));
+    let config = parse_text(&text).unwrap();
+    let neighbours: Vec<_> = config.neighbours().collect();
+    let expected = [[10, 1, 0, 1], [10, 1, 0, 123], [10, 1, 0, 10]];
+    assert_eq!(neighbours, expected.map(|address| (address.into(), Some([2, 0, 0, 0, 0, 10]))));
+    let summary = Summary(&config).to_string();
+    assert_eq!(summary.matches(" (only with 02:00:00:00:00:0a)").count(), 3, "{summary}");
+    assert!(!Summary(&parse_text(example()).unwrap()).to_string().contains("only with 02"));
+
+    for wrong in ["00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff", "03:00:00:00:00:0a"] {
+        assert_refused(
+            device,
+            &format!("{device}mac = \"{wrong}\"\n"),
+            &format!(
+                "NEXT:7: modbus[0].mac: \"{wrong}\" is not the Ethernet address of one card, such as \"52:54:00:12:34:56\""
+            ),
+        );
+    }
+    assert_refused(
+        gateway,
+        &format!("gateway_mac = \"{PIN}\"\n"),
+        "LINE:15: inside.gateway_mac: is the Ethernet address of a gateway, but there is no gateway",
+    );
+    assert_refused(
+        device,
+        &format!("address = \"10.9.0.10:502\"\nmac = \"{PIN}\"\n"),
+        "NEXT:7: modbus[0].mac: 10.9.0.10 is behind the gateway, which gets every frame for it; pin that, by gateway_mac of [inside]",
+    );
+    // Two devices with one address, of which one is pinned or another, and a device that is the gateway.
+    let second = |mac: &str| {
+        format!(
+            "{}\n[[modbus]]\nname = \"plc-2\"\naddress = \"10.1.0.10:502\"\n{mac}point = [{{name = \"a\", function = 1, address = 0}}]\n",
+            example().replace(device, &format!("{device}mac = \"{PIN}\"\n"))
+        )
+    };
+    assert!(parse_text(&second(&format!("mac = \"{PIN}\"\n"))).is_ok());
+    for other in ["", "mac = \"02:00:00:00:00:0b\"\n"] {
+        let errors = parse_text(&second(other)).unwrap_err().errors;
+        let [error] = &errors[..] else { panic!("{errors:?}") };
+        let expected = "10.1.0.10 is named by modbus[0], too; both need the same Ethernet address, or none";
+        assert_eq!((error.key.as_str(), error.what.as_str()), ("modbus[1].mac", expected));
+    }
+    assert_refused(
+        device,
+        &format!("address = \"10.1.0.1:502\"\nmac = \"{PIN}\"\n"),
+        "NEXT:7: modbus[0].mac: 10.1.0.1 is named by inside, too; both need the same Ethernet address, or none",
+    );
 }
 
 #[test]
@@ -455,7 +512,7 @@ fn the_time_is_the_machine_s_unless_something_else_is_asked_for() {
     assert_eq!(sources(""), [TimeSource::Rtc]);
     assert_eq!(sources("[time]\n"), [TimeSource::Rtc]);
     assert_eq!(sources("[time]\nsources = []\n"), []);
-    let sntp = Sntp { address: Ipv4Addr::new(10, 1, 0, 5), port: 123, poll_s: 16, silent_s: 64 };
+    let sntp = Sntp { address: Ipv4Addr::new(10, 1, 0, 5), mac: None, port: 123, poll_s: 16, silent_s: 64 };
     let gps = Gps { serial_port: SerialPort::Com2, baud: 9600, uncertainty_ms: 500, silent_s: 10 };
     let both = "[time]\nsources = [\"gps\", \"sntp\"]\n[time.sntp]\nserver = \"10.1.0.5\"\n\
                 [time.gps]\nserial_port = \"COM2\"\nuncertainty_ms = 500\n";

@@ -253,6 +253,7 @@ pub fn device() -> Device {
     Device {
         name: String::from("exercised"),
         address: Ipv4Addr::LOCALHOST,
+        mac: None,
         port: 502,
         unit: 17,
         timeout_ms: 50,

@@ -20,6 +20,8 @@ pub struct Device {
     pub name: String,
     /// Address in the plant network.
     pub address: Ipv4Addr,
+    /// Its Ethernet address, if it is not to be asked for; never of one behind the gateway.
+    pub mac: Option<[u8; 6]>,
     /// TCP port, usually 502.
     pub port: u16,
     /// Unit identifier.

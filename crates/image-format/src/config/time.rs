@@ -69,6 +69,8 @@ impl SerialPort {
 pub struct Sntp {
     /// Its address in the plant network.
     pub address: Ipv4Addr,
+    /// Its Ethernet address, if it is not to be asked for; never of one behind the gateway.
+    pub mac: Option<[u8; 6]>,
     /// Its UDP port, usually 123.
     pub port: u16,
     /// It is asked this often, in seconds.

@@ -15,8 +15,13 @@ pub const TIME_SERVER: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 3);
 
 /// A configuration with these devices; each has one register that is read every second.
 pub fn config(devices: impl IntoIterator<Item = Ipv4Addr>) -> Config {
-    let mut site = String::from(
-        r#"
+    pinned(devices.into_iter().map(|address| (address, None)))
+}
+
+/// The same with devices of which some are pinned.
+pub fn pinned(devices: impl IntoIterator<Item = (Ipv4Addr, Option<MacAddress>)>) -> Config {
+    let (mut site, mut pins) = (String::new(), Vec::new());
+    site += r#"
         diode = {id = 7, name = "d", key_file = "k"}
         inside = {card = "00:02.0", address = "10.1.0.2/16", gateway = "10.1.0.1"}
         time = {sources = ["sntp"], sntp = {server = "10.1.0.3"}}
@@ -25,15 +30,18 @@ pub fn config(devices: impl IntoIterator<Item = Ipv4Addr>) -> Config {
         card = "00:03.0"
         source = "10.0.2.15:1"
         destination = [{mac = "02:00:00:00:00:01", address = "10.0.2.2:1"}]
-        "#,
-    );
-    for (place, address) in devices.into_iter().enumerate() {
+        "#;
+    for (place, (address, mac)) in devices.into_iter().enumerate() {
+        pins.push(mac);
         site += &format!(
             "[[modbus]]\nname = \"plc-{place}\"\naddress = \"{address}:502\"\n\
              point = [{{name = \"a\", function = 3, address = 0, type = \"u16\"}}]\n"
         );
     }
-    parse(&site)
+    let mut config = parse(&site);
+    config.devices.iter_mut().zip(pins).for_each(|(device, pin)| device.mac = pin);
+    config.encode().expect("it is right");
+    config
 }
 
 /// The configuration that a site file means.

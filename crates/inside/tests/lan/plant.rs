@@ -7,7 +7,7 @@ use noreturn_collect::{Now, Output, Sample};
 use noreturn_image_format::Config;
 use noreturn_inside::arp::{Arp, Operation};
 use noreturn_inside::ethernet::{self, BROADCAST, FRAME_BYTES_MAX, Header};
-use noreturn_inside::{Card, DeviceConnection, Stack};
+use noreturn_inside::{Card, Devices, Stack};
 use noreturn_wire::{Counter, Counters, Fault, Quality, TimeQuality, Value};
 
 use super::common::{OWN_MAC, config};
@@ -83,7 +83,9 @@ pub struct Plant {
     pub asked: Vec<(u64, Ipv4Addr)>,
     pub stack: Stack,
     ring: Ring,
-    devices: Vec<DeviceConnection>,
+    /// Whether the box's cable is in.
+    pub link_up: bool,
+    devices: Devices,
     wire: Vec<Vec<u8>>,
 }
 
@@ -95,12 +97,8 @@ impl Plant {
 
     pub fn of(config: Config) -> Self {
         let mut ring = Ring::default();
-        let mut stack = Stack::new(&mut ring, OWN_MAC, &config, 7, 0);
+        let stack = Stack::new(&mut ring, OWN_MAC, &config, 7, 0);
         let count = config.devices.len();
-        let devices = (0..).zip(config.devices);
-        let devices = devices
-            .map(|(index, device)| DeviceConnection::new(device, index, 7, now(0), &mut stack))
-            .collect();
         Self {
             now_us: 0,
             hosts: (0..count).map(|place| Host::new(mac(place), address(place), place as u16)).collect(),
@@ -109,7 +107,8 @@ impl Plant {
             asked: Vec::new(),
             stack,
             ring,
-            devices,
+            link_up: true,
+            devices: Devices::new(config.devices, 7),
             wire: Vec::new(),
         }
     }
@@ -131,6 +130,9 @@ impl Plant {
 
     /// Hands a frame to whom it is for, as a switch and the filter of a card do.
     fn carry(&mut self, frame: &[u8]) {
+        if !self.link_up {
+            return;
+        }
         let Some((header, payload)) = Header::parse(frame) else { return self.ring.hear(frame) };
         let is_broadcast = header.destination == BROADCAST;
         if is_broadcast || header.destination == OWN_MAC {
@@ -148,7 +150,8 @@ impl Plant {
     fn step_box(&mut self) {
         let (uptime_us, counters) = (self.now_us, &mut self.counters);
         self.stack.poll(&mut self.ring, uptime_us, counters);
-        for (place, device) in self.devices.iter_mut().enumerate() {
+        let devices = self.devices.connections(now(uptime_us), || self.link_up, &mut self.stack);
+        for (place, device) in devices.iter_mut().enumerate() {
             let heard = &mut self.heard[place];
             device.step(now(uptime_us), &mut self.stack, &mut Judge { heard, place, uptime_us, counters });
         }
@@ -156,7 +159,9 @@ impl Plant {
             if let Some(target) = broadcast_request(&frame) {
                 self.asked.push((uptime_us, target));
             }
-            self.wire.push(frame);
+            if self.link_up {
+                self.wire.push(frame);
+            }
         }
     }
 

@@ -21,6 +21,7 @@ card = "00:02.0"
 card_mac = "52:54:00:12:34:56"
 address = "10.1.0.2/24"
 gateway = "10.1.0.1"
+gateway_mac = "02:00:00:00:00:01"
 
 [outside]
 card = "00:03.0"
@@ -78,6 +79,7 @@ sources = ["gps", "sntp", "rtc"]
 
 [time.sntp]
 server = "10.1.0.5"
+mac = "02:00:00:00:00:05"
 port = 1123
 poll_s = 16
 silent_s = 100
@@ -91,6 +93,7 @@ silent_s = 5
 [[modbus]]
 name = "plc-1"
 address = "10.1.0.10:502"
+mac = "02:00:00:00:00:0a"
 unit = 17
 timeout_ms = 500
 backoff_ms_min = 100
