@@ -113,9 +113,14 @@ fn start_outside(
     config: &Config,
     reader: crossing::Reader,
 ) -> Result<(Outside, LinkSight), Fatal> {
-    let (card, firmware) = OutsideCard::start(machine, machine::address(config.outside.card), config.outside.card_mac)?;
+    let (card, firmware) =
+        OutsideCard::start(machine, machine::address(config.outside.card), config.outside.card_mac)?;
     let mac = StationAddress(card.station_address());
-    say!("outside {} {:?} {mac}: transmit only; firmware left {firmware:?}", config.outside.card, card.model());
+    say!(
+        "outside {} {:?} {mac}: transmit only; firmware left {firmware:?}",
+        config.outside.card,
+        card.model()
+    );
     let sight = card.link_sight(machine)?;
     Ok((Outside::new(card, firmware, facts, config, reader)?, sight))
 }
