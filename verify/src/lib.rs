@@ -24,6 +24,7 @@ mod rules;
 
 use std::collections::BTreeSet;
 
+use noreturn_image_format::stick::Behind;
 use noreturn_image_format::{Config, Sha256Digest};
 use noreturn_site::Summary;
 
@@ -60,6 +61,7 @@ pub fn judge(image: &[u8], expectations: &Expectations) -> Report {
     Report {
         image_bytes: image.len() as u64,
         image_sha256: medium.sha256,
+        behind: Behind::default(),
         asked,
         configuration: configuration(&medium),
         findings,

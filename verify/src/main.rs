@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anstream::AutoStream;
 use anyhow::Context;
 use clap::{ColorChoice, Parser, Subcommand};
-use noreturn_image_format::layout::IMAGE_BYTES_MAX;
+use noreturn_image_format::stick::{self, Behind};
 use noreturn_image_format::{Sha256Digest, owner};
 use noreturn_verify::{
     BILL_BYTES_MAX, Bill, Certificate, Expectations, Report, judge, pcrs, release, reproduce,
@@ -40,7 +40,7 @@ enum Command {
 #[derive(clap::Args)]
 #[command(after_help = EXIT_CODES)]
 struct Check {
-    /// The image
+    /// The image, or the stick that it is on
     image: PathBuf,
     /// The SHA-256 that the image must have
     #[arg(long, value_name = "HEX", value_parser = parse_digest)]
@@ -90,9 +90,9 @@ fn check(arguments: &Check) -> anyhow::Result<Report> {
     let owner = arguments.key.as_deref().map(read_key).transpose()?;
     let secure_boot = arguments.secure_boot_cert.as_deref().map(read_certificate).transpose()?;
     let bill = arguments.sbom.as_deref().map(read_bill).transpose()?;
-    let image = read(&arguments.image)?;
+    let (image, behind) = read(&arguments.image)?;
     let expectations = Expectations { image_sha256: arguments.sha256, owner, config, secure_boot, bill };
-    let report = judge(&image, &expectations);
+    let report = Report { behind, ..judge(&image, &expectations) };
     // The page first: whoever sees a verdict may count on the page.
     arguments.html.as_deref().map(|page| write_page(arguments, page, &report)).transpose()?;
     print(arguments, &report)?;
@@ -129,7 +129,7 @@ fn spare<'p>(output: &Path, mut inputs: impl Iterator<Item = &'p PathBuf>) -> an
 }
 
 fn predict(arguments: &pcrs::Arguments) -> anyhow::Result<()> {
-    let image = read(&arguments.image)?;
+    let (image, _) = read(&arguments.image)?;
     let told = || arguments.image.display().to_string();
     let pcrs = pcrs::predict(&image).map_err(anyhow::Error::msg).with_context(told)?;
     let text = if arguments.json { format!("{:#}\n", pcrs.to_json()) } else { pcrs.to_string() };
@@ -155,24 +155,25 @@ fn run_reproduce(arguments: &reproduce::Arguments) -> anyhow::Result<bool> {
     Ok(found.is_same())
 }
 
-/// Reads an image, if it is not longer than the loader reads.
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    read_at_most(path, IMAGE_BYTES_MAX, ", which is the most that the loader reads")
+/// Reads an image from a file or a whole disk, to the image's own end.
+fn read(path: &Path) -> anyhow::Result<(Vec<u8>, Behind)> {
+    let told = || format!("{}: cannot be read", path.display());
+    stick::read(File::open(path).with_context(told)?).with_context(told)
 }
 
 fn read_bill(path: &Path) -> anyhow::Result<Bill> {
-    let text = read_at_most(path, BILL_BYTES_MAX, "")?;
+    let text = read_at_most(path, BILL_BYTES_MAX)?;
     Bill::parse(&text).map_err(|what| anyhow::anyhow!("{}: {what}", path.display()))
 }
 
-fn read_at_most(path: &Path, bytes_max: u64, why: &str) -> anyhow::Result<Vec<u8>> {
+fn read_at_most(path: &Path, bytes_max: u64) -> anyhow::Result<Vec<u8>> {
     let told = || format!("{}: cannot be read", path.display());
     let mut contents = Vec::new();
     let file = File::open(path).with_context(told)?;
     file.take(bytes_max + 1).read_to_end(&mut contents).with_context(told)?;
     anyhow::ensure!(
         contents.len() as u64 <= bytes_max,
-        "{}: is longer than {bytes_max} bytes{why}",
+        "{}: is longer than {bytes_max} bytes",
         path.display()
     );
     Ok(contents)

@@ -8,6 +8,7 @@ pub(crate) mod visible;
 use std::fmt;
 
 use noreturn_image_format::Sha256Digest;
+use noreturn_image_format::stick::Behind;
 use serde_json::Value;
 
 use crate::controls::Control;
@@ -89,6 +90,8 @@ pub struct Report {
     pub image_bytes: u64,
     /// Digest of the image.
     pub image_sha256: Sha256Digest,
+    /// What lies behind it, where it was read from.
+    pub behind: Behind,
     /// What was expected of it.
     pub asked: Asked,
     /// What its configuration means, in words and without its key; or why it cannot be read.

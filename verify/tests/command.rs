@@ -35,6 +35,69 @@ fn exit_codes_tell_the_verdict() {
     assert_eq!(run(&[]).status.code(), Some(2));
 }
 
+/// A stick is longer than the image. What lies behind is said, and changes neither the hash nor the verdict.
+#[test]
+fn a_stick_is_judged_by_the_images_own_length() {
+    let digest = Sha256Digest::of(image()).to_string();
+    let check = |bytes: &[u8]| {
+        let stick = save(bytes);
+        let output = run(&["check", name(&stick), "--sha256", &digest, "--json"]);
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let pcrs = run(&["pcrs", name(&stick)]);
+        assert!(pcrs.status.success(), "{pcrs:?}");
+        let page = tempfile::tempdir().expect("a folder");
+        let html = page.path().join("page.html");
+        let text = run(&["check", name(&stick), "--html", html.to_str().expect("UTF-8")]);
+        let page = std::fs::read_to_string(html).expect("the page");
+        (report, pcrs.stdout, String::from_utf8_lossy(&text.stdout).into_owned() + &page)
+    };
+    let (_, own_pcrs, shown) = check(image());
+    assert!(!shown.to_lowercase().contains("behind"), "{shown}");
+    // Longer than an image may be, too.
+    let zeros = vec![0; 30 << 20];
+    let junk = [&zeros[..1000], b"an older image", &zeros].concat();
+    let (zero_bytes, junk_bytes) = (zeros.len(), junk.len());
+    for (behind, not_zero, told) in [
+        (&zeros, 0, format!("{zero_bytes} bytes lie behind it, all of them zero")),
+        (
+            &junk,
+            14,
+            format!("{junk_bytes} bytes lie behind it, 14 of them not zero; the loader reads none of them"),
+        ),
+    ] {
+        let (report, pcrs, shown) = check(&[image(), behind].concat());
+        assert_eq!(report["verdict"], "pass", "{report}");
+        assert_eq!(
+            (&report["image_bytes"], &report["image_sha256"]),
+            (&image().len().into(), &digest.clone().into())
+        );
+        assert_eq!(
+            (&report["behind_bytes"], &report["behind_bytes_not_zero"]),
+            (&behind.len().into(), &not_zero.into())
+        );
+        assert_eq!(shown.matches(&told).count(), 2, "in the text and on the page: {shown}");
+        assert!(pcrs == own_pcrs, "what a TPM attests is the image's");
+    }
+}
+
+/// Where nothing says how long the image is, all of it is the image, unless that is more than an image can be.
+#[test]
+fn without_a_manifest_everything_is_judged() {
+    let mut unreadable = image().to_vec();
+    unreadable[noreturn_image_format::layout::MANIFEST_RANGE].fill(0);
+    let output = run(&["check", name(&save(&[&unreadable[..], &[0; 512]].concat())), "--json"]);
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(
+        (&report["image_bytes"], &report["verdict"]),
+        (&(unreadable.len() + 512).into(), &"fail".into())
+    );
+    unreadable.resize(25 << 20, 0);
+    let output = run(&["check", name(&save(&unreadable))]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("no manifest says where an image ends"), "{told}");
+}
+
 #[test]
 fn help_tells_the_exit_codes() {
     for arguments in [["--help"].as_slice(), &["check", "--help"]] {

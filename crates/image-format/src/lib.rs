@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
 
 pub mod config;
 pub mod digest;
@@ -14,6 +16,8 @@ pub mod layout;
 pub mod manifest;
 pub mod measured;
 pub mod owner;
+#[cfg(feature = "std")]
+pub mod stick;
 
 pub use config::{Config, ConfigError};
 pub use digest::Sha256Digest;

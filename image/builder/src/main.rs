@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 use noreturn_image::output::{self, Readers};
 use noreturn_image::write::{self, Consent};
 use noreturn_image::{Image, Owner, Parts, Programs, inspect, key_file, new_site, owner, record, sbom};
-use noreturn_image_format::Sha256Digest;
+use noreturn_image_format::{Sha256Digest, stick};
 use noreturn_site::Summary;
 
 /// Builds and inspects the diode's bootable medium. The same inputs always give the same bytes.
@@ -34,7 +34,7 @@ enum Command {
     },
     /// Shows what lies on an image
     Inspect {
-        /// The image
+        /// The image, or the stick that it is on
         image: PathBuf,
     },
     /// Puts an owner's public key into a loader, which is then to be signed for Secure Boot, before `build`
@@ -145,7 +145,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Build(arguments) => build(&arguments),
         Command::Check { site } => check(&site),
-        Command::Inspect { image } => read(&image).and_then(inspect::describe).and_then(|text| print(&text)),
+        Command::Inspect { image } => inspect(&image),
         Command::Loader(arguments) => own_loader(&arguments),
         Command::NewKey { path } => key_file::create(&path),
         Command::NewOwner { path } => owner::create(&path),
@@ -193,13 +193,13 @@ impl Build {
             None => std::env::current_exe()?.with_file_name(IMAGE_FILE),
         };
         let told = || format!("{}: cannot give loader and kernel", path.display());
-        Programs::of_image(&read(&path)?, &owner.public()).with_context(told)
+        Programs::of_image(&read_image(&path)?.0, &owner.public()).with_context(told)
     }
 
     fn owner(&self) -> anyhow::Result<Owner> {
         if let (Some(key), Some(image)) = (&self.owner_public, &self.signature_of) {
             let told = || format!("{}: has no signature to take", image.display());
-            return Owner::from_public(owner::read_public(key)?, &read(image)?).with_context(told);
+            return Owner::from_public(owner::read_public(key)?, &read_image(image)?.0).with_context(told);
         }
         let beside_site = || self.site.with_file_name(new_site::OWNER_FILE);
         let path = self.owner.clone().unwrap_or_else(beside_site);
@@ -241,6 +241,12 @@ fn check(site: &Path) -> anyhow::Result<()> {
     print(&Summary(&noreturn_site::load(site)?).to_string())
 }
 
+fn inspect(path: &Path) -> anyhow::Result<()> {
+    let (image, behind) = read_image(path)?;
+    let text = inspect::describe(image)?;
+    print(&if behind.bytes > 0 { format!("{text}behind   {behind}\n") } else { text })
+}
+
 /// Asks on standard error, so that answers may come from a file.
 fn new_site(path: &Path) -> anyhow::Result<()> {
     new_site::run(path, &mut io::stdin().lock(), &mut io::stderr())?;
@@ -261,6 +267,12 @@ fn new_site(path: &Path) -> anyhow::Result<()> {
          {owner}: the owner's key, which signs images; keep it secret, and off the machines that run\n\
          {public}: the owner's public key, with which anyone can check them\n"
     ))
+}
+
+/// An image from a file or a whole disk, to the image's own end, and what lies behind it.
+fn read_image(path: &Path) -> anyhow::Result<(Vec<u8>, stick::Behind)> {
+    let told = || format!("{}: cannot be read", path.display());
+    stick::read(fs::File::open(path).with_context(told)?).with_context(told)
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {

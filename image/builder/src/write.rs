@@ -13,7 +13,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
-use noreturn_image_format::Sha256Digest;
+use noreturn_image_format::{Sha256Digest, stick};
 use rustix::fs::{OFlags, major, minor};
 
 use crate::inspect;
@@ -35,7 +35,8 @@ pub enum Consent {
 /// The file is no image, the device is in use, too small, write-protected, or not a whole disk, the person does not agree,
 /// or what is read back differs.
 pub fn run(image: &Path, device: &Path, consent: Consent) -> anyhow::Result<String> {
-    let bytes = std::fs::read(image).with_context(|| format!("{}: cannot be read", image.display()))?;
+    let unreadable = || format!("{}: cannot be read", image.display());
+    let (bytes, _) = File::open(image).and_then(stick::read).with_context(unreadable)?;
     inspect::describe(bytes.clone()).with_context(|| format!("{}: is not an image", image.display()))?;
     let target = find(device)?;
     target.check(bytes.len() as u64).with_context(|| format!("{}: not written to", device.display()))?;

@@ -188,6 +188,24 @@ fn inspect_shows_a_built_image() {
 }
 
 #[test]
+fn inspect_reads_a_stick_by_the_images_own_length() {
+    let folder = site();
+    assert!(run(folder.path(), &BUILD).status.success());
+    let image = fs::read(folder.path().join("diode.img")).unwrap();
+    let alone = run(folder.path(), &["inspect", "diode.img"]).stdout;
+    for (behind, told) in [
+        (vec![0; 3 << 20], "3145728 bytes lie behind it, all of them zero"),
+        (b"\0\0old".to_vec(), "5 bytes lie behind it, 3 of them not zero; the loader reads none of them"),
+    ] {
+        fs::write(folder.path().join("stick"), [&image[..], &behind].concat()).unwrap();
+        let output = run(folder.path(), &["inspect", "stick"]);
+        assert!(output.status.success(), "{output:?}");
+        let expected = String::from_utf8_lossy(&alone).into_owned() + "behind   " + told + "\n";
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
+    }
+}
+
+#[test]
 fn new_keys_differ_and_are_never_overwritten() {
     let folder = site();
     assert!(run(folder.path(), &["new-key", "a.key"]).status.success());

@@ -74,6 +74,9 @@ impl Page<'_> {
         )?;
         write_fact(f, "Image", self.image_name)?;
         write_fact(f, "Length", &format!("{} bytes", report.image_bytes))?;
+        if report.behind.bytes > 0 {
+            write_fact(f, "Behind the image", &report.behind.to_string())?;
+        }
         write_fact(f, "SHA-256", &report.image_sha256.to_string())?;
         write_fact(f, "Expected SHA-256", &expected_digest(report))?;
         write_fact(f, "Expected owner", &expected_owner(report))?;

@@ -11,6 +11,8 @@ pub(super) fn value(report: &Report) -> Value {
         "verdict": report.verdict(),
         "verifier_version": VERSION,
         "image_bytes": report.image_bytes,
+        "behind_bytes": report.behind.bytes,
+        "behind_bytes_not_zero": report.behind.not_zero,
         "image_sha256": report.image_sha256.to_string(),
         "expected_sha256": report.asked.image_sha256.map(|digest| digest.to_string()),
         "expected_owner": report.asked.owner.map(|key| Sha256Digest(key).to_string()),

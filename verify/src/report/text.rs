@@ -36,6 +36,9 @@ impl fmt::Display for Text<'_> {
         report.findings.iter().try_for_each(|finding| self.write_finding(f, finding))?;
         let [pass, fail, skipped] = report.counts();
         writeln!(f, "image {} bytes, SHA-256 {}", report.image_bytes, report.image_sha256)?;
+        if report.behind.bytes > 0 {
+            writeln!(f, "      {}", report.behind)?;
+        }
         writeln!(f, "rules {pass} pass, {fail} fail, {skipped} skipped")?;
         let style = if report.passed() { self.palette.pass } else { self.palette.fail };
         writeln!(f, "verdict {style}{}{style:#}", report.verdict())
