@@ -297,6 +297,29 @@ fn the_memory_of_the_link_is_bounded() {
     assert!(most.encode().is_err());
 }
 
+/// The formula in docs/link.md, the only one in the documents, gives what the code says: its text is pinned here, and computed.
+#[test]
+fn the_documented_formula_is_the_one() {
+    let document = include_str!("../../../docs/link.md");
+    let formula = "blocks_max · ((parity_shards + 3) · 1408 + 384) + data_shards · parity_shards + 4096   for each of the four\n\
+                   + queue_bytes_max + history_bytes_max, in whole segments of 64 KiB                     for each of the three that have them\n";
+    assert!(document.contains(formula));
+    let mut link = config().link;
+    (link.alarm.blocks.blocks_max, link.bulk.blocks.data_shards) = (7, 99);
+    (link.telemetry.history_bytes_max, link.telemetry.queue_bytes_max) = (131_073, 9_999);
+    let blocks = |b: Blocks| {
+        let [count, data, parity] = [b.blocks_max.into(), b.data_shards.into(), b.parity_shards.into()];
+        let (count, data, parity): (u64, u64, u64) = (count, data, parity);
+        count * ((parity + 3) * 1408 + 384) + data * parity + 4096
+    };
+    let class = |class: TrafficClass| {
+        let segments = u64::from(class.history_bytes_max).div_ceil(64 << 10) * (64 << 10);
+        blocks(class.blocks) + u64::from(class.queue_bytes_max) + segments
+    };
+    let expected = class(link.alarm) + class(link.telemetry) + class(link.bulk) + blocks(link.history.blocks);
+    assert_eq!(link.memory_bytes(), expected);
+}
+
 #[test]
 fn every_rule_of_a_device_holds() {
     let refuse = |change: fn(&mut Device), words| assert_refused(|c| change(&mut c.devices[0]), words);

@@ -106,6 +106,25 @@ fn the_summary_tells_everything_but_the_key() {
     assert!(!summary.contains("5a5a"), "{summary}");
 }
 
+/// What the documents say of the memory of a box with the defaults is what is printed, and what follows from it.
+#[test]
+fn the_documents_tell_the_memory_of_the_defaults() {
+    let (before, rest) = example().split_once("[link]").unwrap();
+    let (_, after) = rest.split_once("[status]").unwrap();
+    let config = parse_text(&format!("{before}[status]{after}")).unwrap();
+    let mib = config.link.memory_bytes().div_ceil(1 << 20);
+    let machine = 128 + (config.link.memory_bytes() * 6 / 5).div_ceil(1 << 20);
+    assert!(Summary(&config).to_string().contains(&format!("memory   {mib} MiB for the link")));
+    let specification = include_str!("../../../docs/specification.md");
+    let told = format!(
+        "{machine} MiB with the defaults, where the link has {mib} MiB, as `diode-image check` prints"
+    );
+    assert!(specification.contains(&told), "{told}");
+    let site = include_str!("../../../docs/site.md");
+    assert!(site.contains(&format!("That is {mib} MiB with the defaults")));
+    assert!(site.contains(&format!("128 MiB more: {machine} MiB with the defaults")));
+}
+
 #[test]
 fn what_has_a_default_may_be_left_out() {
     let (before, rest) = example().split_once("[link]").unwrap();
