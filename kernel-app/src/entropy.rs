@@ -1,19 +1,22 @@
-//! Random numbers from the processor, or none: Hermit's own source falls back to the time.
+//! The seed of this boot's random numbers, from the processor, or none: Hermit's own source falls back to the time.
+//! Nothing is asked of the processor afterwards.
 
 use core::arch::asm;
 use core::arch::x86_64::{__cpuid, __cpuid_count};
+
+use noreturn_inside::random::{Generator, SEED_BYTES};
 
 use crate::fatal::Fatal;
 
 /// Tries per word; a sound RDRAND never needs more than ten (Intel SDM volume 1, section 7.3.17.1).
 const TRIES: usize = 1000;
 
-/// `N` random bytes, `N` a multiple of 8.
-pub fn random<const N: usize>() -> Result<[u8; N], Fatal> {
+/// The generator of this boot's random numbers.
+pub fn generator() -> Result<Generator, Fatal> {
     let source = source().ok_or(Fatal::NoEntropy)?;
-    let mut bytes = [0; N];
+    let mut seed = [0; SEED_BYTES];
     let mut last = None;
-    for chunk in bytes.chunks_exact_mut(8) {
+    for chunk in seed.chunks_exact_mut(8) {
         let word = (0..TRIES).find_map(|_| source()).ok_or(Fatal::NoEntropy)?;
         // A source that is stuck repeats itself: some processors return all ones for ever after sleep.
         if last == Some(word) {
@@ -22,7 +25,7 @@ pub fn random<const N: usize>() -> Result<[u8; N], Fatal> {
         last = Some(word);
         chunk.copy_from_slice(&word.to_le_bytes());
     }
-    Ok(bytes)
+    Ok(Generator::new(seed))
 }
 
 /// The better of what the processor has.

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use noreturn_collect::{Announcer, Recorder, Sequencer};
 use noreturn_image_format::Config;
+use noreturn_inside::random::Generator;
 use noreturn_inside::{Card, Devices, Stack};
 use noreturn_nic::ethernet::FRAME_BYTES_MAX;
 use noreturn_nic::{InsideCard, LinkSight};
@@ -19,7 +20,6 @@ use noreturn_wire::{Class, Counter, Counters, Message};
 use crate::clock::Clock;
 use crate::crossing::Writer;
 use crate::facts::Facts;
-use crate::fatal::Fatal;
 use crate::settings;
 use status::Status;
 use time::Time;
@@ -31,6 +31,7 @@ pub struct Inside {
     card: InsideCard,
     stack: Stack,
     devices: Devices,
+    random: Generator,
     status: Status,
     time: Time,
     sequencer: Sequencer,
@@ -45,26 +46,26 @@ pub struct Inside {
 }
 
 impl Inside {
-    /// `sight` shows the outside card's link. `seed` makes TCP's sequence numbers and ports unpredictable.
+    /// `sight` shows the outside card's link; `random` is for the inside alone from now on.
     pub fn new(
         mut card: InsideCard,
         sight: LinkSight,
         facts: &Facts,
         config: Config,
         clock: &Clock,
-        seed: [u8; 8],
+        mut random: Generator,
         writer: Writer,
     ) -> Self {
-        let seed = u64::from_le_bytes(seed);
         let (uptime_us, station) = (clock.uptime_us(), card.station_address());
-        let mut stack = Stack::new(&mut Wire(&mut card), station, &config, seed, uptime_us);
+        let mut stack = Stack::new(&mut Wire(&mut card), station, &config, &mut random, uptime_us);
         let classes = settings::classes(&config);
         let status = Status::new(facts, &config, sight, &mut stack.sockets);
-        let time = Time::new(&config.time, clock.rtc_us(), seed, &mut stack.sockets);
+        let time = Time::new(&config.time, clock.rtc_us(), &mut stack.ports, &mut stack.sockets);
         Self {
             card,
             stack,
-            devices: Devices::new(config.devices, seed),
+            devices: Devices::new(config.devices),
+            random,
             status,
             time,
             sequencer: Sequencer::new(config.sources.len()),
@@ -78,11 +79,11 @@ impl Inside {
     }
 
     /// Collects what there is; whether there was anything to do.
-    pub fn step(&mut self, clock: &Clock) -> Result<bool, Fatal> {
+    pub fn step(&mut self, clock: &Clock) -> bool {
         let mut busy = self.stack.poll(&mut Wire(&mut self.card), clock.uptime_us(), &mut self.counters);
         // Read after the frames were taken, so that nothing is said to have come before it did.
         let uptime_us = clock.uptime_us();
-        busy |= self.time.step(uptime_us, &mut self.stack.sockets, &mut self.counters)?;
+        busy |= self.time.step(uptime_us, &mut self.random, &mut self.stack.sockets, &mut self.counters);
         let now = self.time.now(uptime_us);
         let (writer, written) = (&mut self.writer, &mut self.written);
         let Status { panel, backlog, .. } = &mut self.status;
@@ -109,7 +110,7 @@ impl Inside {
         self.announcer.see_link(self.status.backlog.link_up(), now.uptime_us);
         busy |= self.status.serve(now, &mut self.stack.sockets, &mut self.counters);
         self.snapshot(uptime_us);
-        Ok(busy)
+        busy
     }
 
     /// When there will be something to do, if no frame comes in.

@@ -28,6 +28,7 @@ mod stop;
 mod trace;
 
 use noreturn_image_format::Config;
+use noreturn_inside::random::Generator;
 use noreturn_nic::bystanders::{self, Bystanders};
 use noreturn_nic::{InsideCard, LinkSight, OutsideCard, StationAddress, TransmitOnly};
 use noreturn_wire::{BootId, DmaFence};
@@ -72,7 +73,8 @@ fn start(argc: i32, argv: *const *const u8) -> Result<Running, Fatal> {
     let watched = watchdog.as_ref().map(|watchdog| (watchdog.model(), watchdog.has_reset()));
     let dma_fence = fence::start(&mut machine, handover.acpi_root, cards)?;
     check_bystanders(&bystanders, dma_fence)?;
-    let facts = Facts::new(BootId(entropy::random()?), &handover, config.release, trace, watched, dma_fence);
+    let mut random = entropy::generator()?;
+    let facts = Facts::new(BootId(random.bytes()), &handover, config.release, trace, watched, dma_fence);
     say!("diode {} \"{}\", boot {}", config.diode.id, config.diode.name, facts.boot);
     say!("image {}", handover.image_sha256);
     say!("last stop: {}; watchdog: {}", facts.last_stop, facts.watchdog.name());
@@ -84,7 +86,7 @@ fn start(argc: i32, argv: *const *const u8) -> Result<Running, Fatal> {
     // Outside first: its card is silenced before anything else is touched.
     let (mut outside, sight) = start_outside(&mut machine, &facts, &config, reader)?;
     outside.attest(Attest::start(&mut machine, handover.acpi_root, facts.boot)?);
-    let inside = start_inside(&mut machine, &facts, config, sight, &clock, writer)?;
+    let inside = start_inside(&mut machine, &facts, config, sight, &clock, random, writer)?;
     // Nothing more will be given to a card.
     outside.watch(fence::Guard::new(machine.into_fence())?);
     Ok(Running { clock, watchdog, inside, outside })
@@ -131,6 +133,7 @@ fn start_inside(
     config: Config,
     sight: LinkSight,
     clock: &Clock,
+    random: Generator,
     writer: crossing::Writer,
 ) -> Result<Inside, Fatal> {
     let card = InsideCard::start(machine, machine::address(config.inside.card), config.inside.card_mac)?;
@@ -142,7 +145,7 @@ fn start_inside(
         config.inside.address,
         config.inside.prefix
     );
-    Ok(Inside::new(card, sight, facts, config, clock, entropy::random()?, writer))
+    Ok(Inside::new(card, sight, facts, config, clock, random, writer))
 }
 
 /// Collects and sends for ever.
@@ -158,9 +161,9 @@ fn run(running: Running) -> ! {
         }
         #[cfg(feature = "planted")]
         planted::act(now_us);
-        let done = inside.step(&clock).and_then(|collected| Ok(outside.step(now_us)? || collected));
-        let busy = match done {
-            Ok(busy) => busy,
+        let collected = inside.step(&clock);
+        let busy = match outside.step(now_us) {
+            Ok(sent) => sent || collected,
             Err(fatal) => stop(fatal.cause(), format_args!("{fatal}")),
         };
         let next_us = inside.poll_at(now_us).min(outside.poll_at());

@@ -5,19 +5,17 @@ use alloc::vec;
 use noreturn_collect::modbus::{Action, Poller};
 use noreturn_collect::{Now, Output};
 use noreturn_image_format::config::modbus::Device;
-use smoltcp::iface::{Context, SocketHandle};
+use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
+use crate::ports::Owner;
 use crate::stack::Stack;
 
 /// A Modbus reply has at most 260 bytes; this takes several that come late.
 const RECEIVE_BYTES: usize = 2048;
 /// A request has 12 bytes.
 const TRANSMIT_BYTES: usize = 256;
-/// Ports for connections of ours (RFC 6335, section 6), shared out evenly among the devices.
-const PORTS_START: u16 = 49152;
-const PORTS_PER_DEVICE: u16 = 256;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Connection {
@@ -33,14 +31,13 @@ pub struct DeviceConnection {
     remote: IpEndpoint,
     socket: SocketHandle,
     connection: Connection,
-    ports_start: u16,
-    port: u16,
+    ports: Owner,
 }
 
 impl DeviceConnection {
-    /// The connection to `device`, number `index` of at most 64.
+    /// The connection to `device`.
     #[must_use]
-    pub fn new(device: Device, index: u16, seed: u64, now: Now, stack: &mut Stack) -> Self {
+    pub fn new(device: Device, now: Now, stack: &mut Stack) -> Self {
         let buffer = |bytes| SocketBuffer::new(vec![0; bytes]);
         let socket = stack.sockets.add(Socket::new(buffer(RECEIVE_BYTES), buffer(TRANSMIT_BYTES)));
         Self {
@@ -48,17 +45,15 @@ impl DeviceConnection {
             poller: Poller::new(device, now.uptime_us),
             socket,
             connection: Connection::None,
-            ports_start: PORTS_START + index * PORTS_PER_DEVICE,
-            port: seed.to_le_bytes()[0].into(),
+            ports: stack.ports.owner(),
         }
     }
 
     /// Tells the poller what happened to the connection, and does what it says; whether there was anything.
     pub fn step(&mut self, now: Now, stack: &mut Stack, output: &mut impl Output) -> bool {
-        let (socket, context) = stack.socket(self.socket);
-        let mut busy = self.report(now, socket, output);
+        let mut busy = self.report(now, stack.socket(self.socket), output);
         while let Some(action) = self.poller.poll(now, output) {
-            self.act(action, now, context, socket, output);
+            self.act(action, now, stack, output);
             busy = true;
         }
         busy
@@ -110,18 +105,11 @@ impl DeviceConnection {
         any
     }
 
-    fn act(
-        &mut self,
-        action: Action,
-        now: Now,
-        context: &mut Context,
-        socket: &mut Socket<'_>,
-        output: &mut impl Output,
-    ) {
+    fn act(&mut self, action: Action, now: Now, stack: &mut Stack, output: &mut impl Output) {
         match action {
             Action::Connect => {
-                socket.abort();
-                match socket.connect(context, self.remote, self.next_port()) {
+                stack.socket(self.socket).abort();
+                match stack.connect(self.socket, self.ports, self.remote) {
                     Ok(()) => self.connection = Connection::Connecting,
                     Err(_) => self.poller.handle_refused(now, output),
                 }
@@ -129,18 +117,12 @@ impl DeviceConnection {
             Action::Send(request) => {
                 // One request at a time is outstanding, so the buffer is empty; if the connection is
                 // gone, the poller hears of it in the next round.
-                let _ = socket.send_slice(&request);
+                let _ = stack.socket(self.socket).send_slice(&request);
             }
             Action::Close => {
                 self.connection = Connection::None;
-                socket.abort();
+                stack.socket(self.socket).abort();
             }
         }
-    }
-
-    /// A port that the device has not seen for a while, so that it takes no old connection for the new.
-    fn next_port(&mut self) -> u16 {
-        self.port = (self.port + 1) % PORTS_PER_DEVICE;
-        self.ports_start + self.port
     }
 }

@@ -18,14 +18,13 @@ pub struct Devices {
     /// Those that are not asked yet.
     waiting: Vec<Device>,
     connections: Vec<DeviceConnection>,
-    seed: u64,
 }
 
 impl Devices {
-    /// Devices that are not asked yet. `seed` makes ports unpredictable.
+    /// Devices that are not asked yet.
     #[must_use]
-    pub const fn new(devices: Vec<Device>, seed: u64) -> Self {
-        Self { waiting: devices, connections: Vec::new(), seed }
+    pub const fn new(devices: Vec<Device>) -> Self {
+        Self { waiting: devices, connections: Vec::new() }
     }
 
     /// Those that are asked: none before the card has a link, or 10 s have passed without.
@@ -36,9 +35,8 @@ impl Devices {
         stack: &mut Stack,
     ) -> &mut [DeviceConnection] {
         if !self.waiting.is_empty() && (now.uptime_us >= LINK_WAIT_US || link_up()) {
-            let devices = (0..).zip(core::mem::take(&mut self.waiting));
-            let connect = |(index, device)| DeviceConnection::new(device, index, self.seed, now, stack);
-            self.connections = devices.map(connect).collect();
+            let devices = core::mem::take(&mut self.waiting).into_iter();
+            self.connections = devices.map(|device| DeviceConnection::new(device, now, stack)).collect();
         }
         &mut self.connections
     }

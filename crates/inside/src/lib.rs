@@ -17,6 +17,9 @@ pub mod ethernet;
 pub mod filter;
 pub mod neighbours;
 mod port;
+pub mod ports;
+pub mod random;
+pub mod sequence;
 mod stack;
 
 pub use device_connection::DeviceConnection;

@@ -4,15 +4,18 @@ use alloc::vec::Vec;
 
 use noreturn_image_format::Config;
 use noreturn_wire::Counters;
-use smoltcp::iface::{Config as InterfaceConfig, Context, Interface, PollResult, SocketHandle, SocketSet};
-use smoltcp::socket::tcp::Socket;
+use smoltcp::iface::{Config as InterfaceConfig, Interface, PollResult, SocketHandle, SocketSet};
+use smoltcp::socket::tcp::{ConnectError, Socket};
 use smoltcp::time::Instant;
-use smoltcp::wire::{HardwareAddress, IpCidr, Ipv4Cidr};
+use smoltcp::wire::{HardwareAddress, IpCidr, IpEndpoint, Ipv4Cidr};
 
 use crate::ethernet::{FRAME_BYTES_MAX, MacAddress};
 use crate::filter;
 use crate::neighbours::{Neighbours, Received};
 use crate::port::{Card, Out, Port};
+use crate::ports::{Owner, Ports};
+use crate::random::Generator;
+use crate::sequence::initial_sequence;
 
 /// Frames taken from the card in one step at most: a flood inside must not keep frames from leaving outside.
 const FRAMES_MAX: usize = 64;
@@ -21,6 +24,8 @@ const FRAMES_MAX: usize = 64;
 pub struct Stack {
     /// Its sockets.
     pub sockets: SocketSet<'static>,
+    /// Its ports for connections and requests of ours.
+    pub ports: Ports,
     interface: Interface,
     neighbours: Neighbours,
     /// TCP ports on which something listens.
@@ -30,14 +35,19 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// A stack with the addresses of `config` behind a card whose own Ethernet address is `mac`. `seed` makes TCP's
-    /// sequence numbers unpredictable.
+    /// A stack with the addresses of `config` behind a card whose own Ethernet address is `mac`. Its secrets are drawn from
+    /// `random`.
     #[must_use]
-    pub fn new(card: &mut impl Card, mac: MacAddress, config: &Config, seed: u64, uptime_us: u64) -> Self {
+    pub fn new(
+        card: &mut impl Card,
+        mac: MacAddress,
+        config: &Config,
+        random: &mut Generator,
+        uptime_us: u64,
+    ) -> Self {
         let mut neighbours = Neighbours::new(mac, config);
         let mut sending = [0; FRAME_BYTES_MAX];
-        let mut settings = InterfaceConfig::new(HardwareAddress::Ip);
-        settings.random_seed = seed;
+        let settings = InterfaceConfig::new(HardwareAddress::Ip, initial_sequence(random.secret()));
         let counters = &mut Counters::default();
         let out = Out { card, frame: &mut sending, neighbours: &mut neighbours, counters, now_us: uptime_us };
         let mut port = Port { packet: None, out };
@@ -48,12 +58,13 @@ impl Stack {
         });
         let sockets = SocketSet::new(Vec::new());
         let listening = config.status.ports().collect();
-        Self { sockets, interface, neighbours, listening, received: [0; FRAME_BYTES_MAX], sending }
+        let ports = Ports::new(random.secret());
+        Self { sockets, ports, interface, neighbours, listening, received: [0; FRAME_BYTES_MAX], sending }
     }
 
     /// Takes and sends frames, a bounded number of them; whether there was anything to do.
     pub fn poll(&mut self, card: &mut impl Card, now_us: u64, counters: &mut Counters) -> bool {
-        let Self { sockets, interface, neighbours, listening, received, sending } = self;
+        let Self { sockets, interface, neighbours, listening, received, sending, .. } = self;
         let now = instant(now_us);
         let mut out = Out { card, frame: sending, neighbours, counters, now_us };
         let mut busy = false;
@@ -96,9 +107,20 @@ impl Stack {
         &self.neighbours
     }
 
-    /// A TCP socket, and what it needs to connect.
-    pub(crate) fn socket(&mut self, handle: SocketHandle) -> (&mut Socket<'static>, &mut Context) {
-        (self.sockets.get_mut(handle), self.interface.context())
+    /// A TCP socket.
+    pub(crate) fn socket(&mut self, handle: SocketHandle) -> &mut Socket<'static> {
+        self.sockets.get_mut(handle)
+    }
+
+    /// Makes a TCP socket, which must be closed, connect from a new port of its owner.
+    pub(crate) fn connect(
+        &mut self,
+        handle: SocketHandle,
+        owner: Owner,
+        remote: IpEndpoint,
+    ) -> Result<(), ConnectError> {
+        let port = self.ports.take(owner, remote);
+        self.sockets.get_mut::<Socket<'_>>(handle).connect(self.interface.context(), remote, port)
     }
 }
 

@@ -9,6 +9,7 @@ use common::{OWN, OWN_MAC, config, frame, mac, reply};
 use etherparse::{SlicedPacket, TcpHeader, TransportSlice};
 use noreturn_collect::{Now, Output, Sample};
 use noreturn_inside::ethernet::{FRAME_BYTES_MAX, IPV4};
+use noreturn_inside::random::Generator;
 use noreturn_inside::{Card, DeviceConnection, Stack};
 use noreturn_wire::{Counter, Counters, TimeQuality};
 use smoltcp::iface::SocketHandle;
@@ -59,12 +60,12 @@ impl Bed {
     /// One socket listens; the other connects to the device, whose Ethernet address is not known yet.
     fn new() -> Self {
         let (mut cable, config) = (Cable::default(), config([DEVICE]));
-        let mut stack = Stack::new(&mut cable, OWN_MAC, &config, 1, 0);
+        let mut stack = Stack::new(&mut cable, OWN_MAC, &config, &mut Generator::new([1; 32]), 0);
         let buffer = || SocketBuffer::new(vec![0; 1024]);
         let mut listener = Socket::new(buffer(), buffer());
         listener.listen(502).expect("it is closed");
         let listener = stack.sockets.add(listener);
-        let device = DeviceConnection::new(config.devices[0].clone(), 0, 1, now(0), &mut stack);
+        let device = DeviceConnection::new(config.devices[0].clone(), now(0), &mut stack);
         let mut bed = Self { cable, stack, device, counters: Counters::default(), listener };
         bed.step(0);
         bed

@@ -5,6 +5,8 @@ use alloc::vec;
 
 use noreturn_collect::Now;
 use noreturn_image_format::config::time as config;
+use noreturn_inside::ports::Ports;
+use noreturn_inside::random::Generator;
 use noreturn_time::{Change, Clock, Sample, SourceSettings, nmea, serial, sntp};
 use noreturn_wire::calendar::EARLIEST_UTC_S;
 use noreturn_wire::crossing::ClockReading;
@@ -14,15 +16,12 @@ use smoltcp::socket::udp::{PacketBuffer, PacketMetadata, Socket};
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use super::serial::ComPort;
-use crate::entropy;
-use crate::fatal::{Fatal, say};
+use crate::fatal::say;
 
 /// Datagrams that wait at most, and that are looked at in one step; more are dropped by the stack.
 const DATAGRAMS: usize = 4;
 /// Characters taken from the serial port in one step at most: its queue holds 16.
 const CHARACTERS_MAX: usize = 64;
-/// Ports of our own (RFC 6335, section 6).
-const PORTS_START: u16 = 49152;
 
 pub struct Time {
     clock: Clock,
@@ -32,11 +31,16 @@ pub struct Time {
 
 impl Time {
     /// Starts to ask and listen. `rtc_us` is what the machine's own clock showed at the start, in microseconds since 1970.
-    pub fn new(config: &config::Time, rtc_us: u64, seed: u64, sockets: &mut SocketSet<'static>) -> Self {
+    pub fn new(
+        config: &config::Time,
+        rtc_us: u64,
+        ports: &mut Ports,
+        sockets: &mut SocketSet<'static>,
+    ) -> Self {
         let (mut server, mut satellites, mut rtc) = (None, None, None);
         for source in &config.sources {
             match source {
-                config::TimeSource::Sntp(settings) => server = Some(Server::new(settings, seed, sockets)),
+                config::TimeSource::Sntp(settings) => server = Some(Server::new(settings, ports, sockets)),
                 config::TimeSource::Gps(settings) => satellites = Satellites::new(settings),
                 config::TimeSource::Rtc => rtc = plausible(rtc_us),
             }
@@ -57,12 +61,13 @@ impl Time {
     pub fn step(
         &mut self,
         uptime_us: u64,
+        random: &mut Generator,
         sockets: &mut SocketSet<'static>,
         counters: &mut Counters,
-    ) -> Result<bool, Fatal> {
+    ) -> bool {
         let mut busy = false;
         if let Some(server) = &mut self.server {
-            busy |= server.step(uptime_us, sockets, &mut self.clock, counters)?;
+            busy |= server.step(uptime_us, random, sockets, &mut self.clock, counters);
         }
         if let Some(satellites) = &mut self.satellites {
             busy |= satellites.step(uptime_us, &mut self.clock, counters);
@@ -74,7 +79,7 @@ impl Time {
             }
             None => {}
         }
-        Ok(busy)
+        busy
     }
 
     /// When there will be something to do, if no datagram comes in. The serial port is looked at whenever the box wakes.
@@ -117,30 +122,33 @@ struct Server {
 }
 
 impl Server {
-    fn new(settings: &config::Sntp, seed: u64, sockets: &mut SocketSet<'static>) -> Self {
+    fn new(settings: &config::Sntp, ports: &mut Ports, sockets: &mut SocketSet<'static>) -> Self {
         let buffer = || {
             PacketBuffer::new(
                 vec![PacketMetadata::EMPTY; DATAGRAMS],
                 vec![0; DATAGRAMS * sntp::REPLY_BYTES_MAX],
             )
         };
+        let remote = IpEndpoint::new(IpAddress::Ipv4(settings.address), settings.port);
+        let owner = ports.owner();
         let mut socket = Socket::new(buffer(), buffer());
         // A port that is not 0 on a socket that is not open: it can be bound.
-        let _ = socket.bind(PORTS_START + (seed % u64::from(u16::MAX - PORTS_START)) as u16);
+        let _ = socket.bind(ports.take(owner, remote));
         Self {
             client: sntp::Client::new(u64::from(settings.poll_s) * 1_000_000, 0),
             socket: sockets.add(socket),
-            remote: IpEndpoint::new(IpAddress::Ipv4(settings.address), settings.port),
+            remote,
         }
     }
 
     fn step(
         &mut self,
         uptime_us: u64,
+        random: &mut Generator,
         sockets: &mut SocketSet<'static>,
         clock: &mut Clock,
         counters: &mut Counters,
-    ) -> Result<bool, Fatal> {
+    ) -> bool {
         let socket = sockets.get_mut::<Socket<'_>>(self.socket);
         let mut busy = false;
         for _ in 0..DATAGRAMS {
@@ -160,13 +168,13 @@ impl Server {
             counters.add(Counter::SntpReplyTimeout, 1);
         }
         if self.client.is_due(uptime_us) {
-            let request = self.client.request(u64::from_le_bytes(entropy::random()?), uptime_us);
+            let request = self.client.request(u64::from_le_bytes(random.bytes()), uptime_us);
             // The queue is empty but for requests that could not leave, and these are given up.
             let _ = socket.send_slice(&request, self.remote);
             counters.add(Counter::SntpRequests, 1);
             busy = true;
         }
-        Ok(busy)
+        busy
     }
 }
 

@@ -3,6 +3,8 @@
 use std::net::Ipv4Addr;
 
 use noreturn_inside::ethernet::MacAddress;
+use noreturn_inside::random::Secret;
+use noreturn_inside::sequence::initial_sequence;
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 use smoltcp::time::Instant;
@@ -32,7 +34,7 @@ pub struct Host {
 impl Host {
     pub fn new(mac: MacAddress, address: Ipv4Addr, value: u16) -> Self {
         let mut cable = Cable::default();
-        let config = Config::new(EthernetAddress(mac).into());
+        let config = Config::new(EthernetAddress(mac).into(), initial_sequence(Secret([1; 64])));
         let mut interface = Interface::new(config, &mut cable, Instant::ZERO);
         interface
             .update_ip_addrs(|own| own.push(IpCidr::new(address.into(), 16)).expect("the list is empty"));

@@ -7,6 +7,7 @@ use noreturn_collect::{Now, Output, Sample};
 use noreturn_image_format::Config;
 use noreturn_inside::arp::{Arp, Operation};
 use noreturn_inside::ethernet::{self, BROADCAST, FRAME_BYTES_MAX, Header};
+use noreturn_inside::random::Generator;
 use noreturn_inside::{Card, Devices, Stack};
 use noreturn_wire::{Counter, Counters, Fault, Quality, TimeQuality, Value};
 
@@ -97,7 +98,7 @@ impl Plant {
 
     pub fn of(config: Config) -> Self {
         let mut ring = Ring::default();
-        let stack = Stack::new(&mut ring, OWN_MAC, &config, 7, 0);
+        let stack = Stack::new(&mut ring, OWN_MAC, &config, &mut Generator::new([7; 32]), 0);
         let count = config.devices.len();
         Self {
             now_us: 0,
@@ -108,7 +109,7 @@ impl Plant {
             stack,
             ring,
             link_up: true,
-            devices: Devices::new(config.devices, 7),
+            devices: Devices::new(config.devices),
             wire: Vec::new(),
         }
     }
