@@ -13,6 +13,7 @@ mod floor;
 mod formats;
 mod frame;
 pub mod hunt;
+mod inside_stack;
 mod kernel;
 mod marks;
 mod medium;
@@ -51,6 +52,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "floor", run: floor::floor, mutations: 100_000 },
     Target { name: "frame", run: frame::frame, mutations: 200_000 },
     Target { name: "handover", run: formats::handover, mutations: 200_000 },
+    Target { name: "inside_stack", run: inside_stack::inside_stack, mutations: 10_000 },
     Target { name: "kernel", run: kernel::kernel_code, mutations: 2000 },
     Target { name: "manifest", run: formats::manifest, mutations: 100_000 },
     Target { name: "marks", run: marks::marks, mutations: 5000 },

@@ -55,6 +55,7 @@ targets!(
     floor,
     frame,
     handover,
+    inside_stack,
     kernel,
     manifest,
     marks,

@@ -27,6 +27,7 @@ pub fn of(name: &str) -> Vec<Seed> {
         "floor" => tpm::floors(),
         "frame" => wire::frames(),
         "handover" => formats::handovers(),
+        "inside_stack" => scripts::inside_stack(),
         "kernel" => scripts::kernel(),
         "manifest" => formats::manifests(),
         "marks" => scripts::marks(),

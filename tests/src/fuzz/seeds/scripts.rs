@@ -190,3 +190,29 @@ pub(super) fn sender() -> Vec<Seed> {
         ("zeros", [&[255; ORDINARY.len()][..], &all, &[work, 255]].concat()),
     ]
 }
+
+/// Events of `inside_stack`: what is heard, and time that passes.
+pub(super) fn inside_stack() -> Vec<Seed> {
+    let (arp, answer, segment, udp, pass) = (1, 2, 3, 5, 6);
+    let (syn, ack, rst_ack) = (0x02, 0x10, 0x14);
+    let second = [pass, 100];
+    let found = [&second[..], &[arp, 0, 0, 0]].concat();
+    let gateway = [&second[..], &[arp, 0, 1, 0]].concat();
+    let connected = [&found[..], &[answer, 0]].concat();
+    // Device, near the latest, which port, flags, numbers (8 is exact), window, bytes, words of options.
+    let latest = |flags: u8| [segment, 0, 1, 0, flags, 8, 8, 100, 0, 0];
+    let status = |flags: u8| [segment, 0, 0, 2, flags, 8, 8, 100, 0, 0];
+    vec![
+        ("answered", [&connected[..], &[answer, 7, pass, 0, answer, 8], &second, &[answer, 9]].concat()),
+        ("gateway", [&gateway[..], &[answer, 0, answer, 7, pass, 0, answer, 8], &second].concat()),
+        ("bare-syn", [&second[..], &latest(syn), &second, &latest(syn), &second].concat()),
+        ("refused", [&found[..], &latest(rst_ack), &second, &second].concat()),
+        ("status", [&found[..], &status(syn), &second, &status(ack), &second, &status(rst_ack)].concat()),
+        ("udp", [&found[..], &[udp, 0, 30, 0], &[9; 30], &second].concat()),
+        (
+            "hours",
+            [&connected[..], &[pass, 0xff, 0, 0, 0, 0, 0, 0x0f, 0xff, 0xff, answer, 7], &second].concat(),
+        ),
+        ("nonsense", [&found[..], &[0], &[0x45; 64], &second].concat()),
+    ]
+}
