@@ -25,7 +25,7 @@ pub fn outside() {
 fn listen() {
     let mut machine = Machine::new();
     let card = PciAddress { bus: 0, device: 3, function: 0 };
-    black_box(InsideCard::start(&mut machine, card)).ok();
+    black_box(InsideCard::start(&mut machine, card, None)).ok();
     if let Some(mut registers) = noreturn_nic::Platform::map_registers(&mut machine, 0xfeb0_0000, 0x2_0000) {
         arm_receiver::<MmioRegion>(&mut registers);
     }
