@@ -68,6 +68,7 @@ fn start(argc: i32, argv: *const *const u8) -> Result<Running, Fatal> {
     let clock = Clock::start();
     let mut machine = Machine::new();
     let cards = [config.outside.card, config.inside.card].map(machine::address);
+    // The first that is done to PCI: whatever the firmware left at work reaches no memory from here on, the two cards before all others.
     let bystanders = bystanders::silence(&mut machine, &cards);
     let watchdog = noreturn_watchdog::start(&mut machine, Ports);
     let watched = watchdog.as_ref().map(|watchdog| (watchdog.model(), watchdog.has_reset()));
@@ -83,7 +84,7 @@ fn start(argc: i32, argv: *const *const u8) -> Result<Running, Fatal> {
     planted::choose(&config.diode.name, facts.last_stop);
     memory::check(&config)?;
     let (writer, reader) = crossing::ring(&mut machine)?;
-    // Outside first: its card is silenced before anything else is touched.
+    // Outside first: the inside looks at its card's link.
     let (mut outside, sight) = start_outside(&mut machine, &facts, &config, reader)?;
     outside.attest(Attest::start(&mut machine, handover.acpi_root, facts.boot)?);
     let inside = start_inside(&mut machine, &facts, config, sight, &clock, random, writer)?;

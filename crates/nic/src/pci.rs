@@ -44,7 +44,8 @@ const COMMAND_INTX_DISABLE: u32 = 1 << 10;
 const STATUS_CAPABILITIES: u32 = 1 << (16 + 4);
 
 const CLASS_NETWORK: u8 = 0x02;
-const CLASS_BRIDGE: u8 = 0x06;
+/// Base class and subclass of bridges to the processor (host bridges) and to ISA (PCI Local Bus Specification 3.0, appendix D).
+const WIRING_CLASSES: [u16; 2] = [0x0600, 0x0601];
 const HEADER_TYPE_MASK: u32 = 0x7f << 16;
 const HEADER_TYPE_BRIDGE: u32 = 1 << 16;
 /// Of a bridge: primary, secondary and subordinate bus.
@@ -91,9 +92,10 @@ impl Function {
         self.class == CLASS_NETWORK
     }
 
-    /// Whether it says it is a bridge of any kind, which includes what only joins the chipset's own buses.
-    pub(crate) fn is_bridge(&self) -> bool {
-        self.class == CLASS_BRIDGE
+    /// Whether it only joins the chipset's own buses: a bridge to the processor or to ISA, without a bridge's header.
+    pub(crate) fn is_wiring<C: ConfigSpace>(&self, config: &C) -> bool {
+        let class = (config.read(self.address, CLASS) >> 16) as u16;
+        WIRING_CLASSES.contains(&class) && !self.has_bridge_header(config)
     }
 
     /// Whether it has a bus behind it.
