@@ -87,21 +87,30 @@ struct Windows {
     next: u64,
 }
 
-impl Host for Windows {
-    type Registers = MmioRegion;
-
-    fn map_registers(&mut self, physical: u64, bytes: usize) -> Option<MmioRegion> {
+impl Windows {
+    fn map(&mut self, physical: u64, bytes: usize, rights: PageTableFlags) -> Option<MmioRegion> {
         let first = physical & !(PAGE_BYTES - 1);
         let end = physical.checked_add(bytes as u64)?.checked_next_multiple_of(PAGE_BYTES)?;
         let window = self.next;
         self.next = window.checked_add(end - first)?;
         for offset in (0..end - first).step_by(PAGE_BYTES as usize) {
-            map_page(window + offset, first + offset, REGISTERS)?;
+            map_page(window + offset, first + offset, rights)?;
         }
         let start = NonNull::new((window + (physical - first)) as *mut u8)?;
         // SAFETY: the pages were just mapped, uncached and for ever, at addresses used for nothing else;
-        // drivers and fence ask for registers of what they drive.
+        // drivers and fence ask for registers of what they drive. Where the rights are only to read, a write is an exception, which
+        // stops the box.
         Some(unsafe { MmioRegion::new(start, bytes) })
+    }
+}
+
+impl Host for Windows {
+    type Registers = MmioRegion;
+
+    // A function of its own in the binary: the proof of what the outside driver writes takes its result for a mapping (docs/proof.md).
+    #[inline(never)]
+    fn map_registers(&mut self, physical: u64, bytes: usize) -> Option<MmioRegion> {
+        self.map(physical, bytes, REGISTERS)
     }
 
     fn allocate_table(&mut self) -> Option<DmaRegion> {
@@ -191,6 +200,12 @@ impl Platform for Machine {
 
     fn map_registers(&mut self, physical: u64, bytes: usize) -> Option<MmioRegion> {
         self.windows.map_registers(physical, bytes)
+    }
+
+    fn map_registers_read_only(&mut self, physical: u64, bytes: usize) -> Option<MmioRegion> {
+        #[cfg(feature = "planted")]
+        crate::planted::know_read_only_registers(self.windows.next + physical % PAGE_BYTES);
+        self.windows.map(physical, bytes, REGISTERS.difference(PageTableFlags::WRITABLE))
     }
 
     fn allocate_dma(&mut self, card: PciAddress, bytes: usize, access: DmaAccess) -> Option<DmaRegion> {

@@ -37,6 +37,14 @@ pub fn know_ring(read: &'static [AtomicU64]) {
     RING.store(ptr::from_ref(&read[0]).expose_provenance(), Ordering::Relaxed);
 }
 
+/// Where the registers are mapped that are only read.
+static READ_ONLY_REGISTERS: AtomicUsize = AtomicUsize::new(0);
+
+/// Learns where registers are mapped that are only read: of the outside card, for the inside.
+pub fn know_read_only_registers(address: u64) {
+    READ_ONLY_REGISTERS.store(address as usize, Ordering::Relaxed);
+}
+
 /// Chooses what `name` says, but only in the first boot: the second tells what became of it.
 pub fn choose(name: &str, last_stop: LastStop) {
     if last_stop == LastStop::Unknown {
@@ -55,7 +63,7 @@ pub fn act(uptime_us: u64) {
     }
 }
 
-const FAULTS: [(&str, Fault); 14] = [
+const FAULTS: [(&str, Fault); 15] = [
     ("planted panic", || panic!("planted")),
     ("planted heap exhaustion", exhaust_heap),
     ("planted invalid opcode", || {
@@ -66,6 +74,7 @@ const FAULTS: [(&str, Fault); 14] = [
     ("planted use of address 0", || write(0)),
     ("planted change of code", || write(write as *const () as u64)),
     ("planted write by the reader", || write(RING.load(Ordering::Relaxed) as u64)),
+    ("planted write to the outside card", || write(READ_ONLY_REGISTERS.load(Ordering::Relaxed) as u64)),
     ("planted execution of data", execute_data),
     ("planted stack overflow", || {
         black_box(recurse(black_box(1)));

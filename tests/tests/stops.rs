@@ -55,6 +55,11 @@ fn after_a_write_through_the_rings_reading_end() -> Result<()> {
 }
 
 #[test]
+fn after_a_write_through_the_insides_view_of_the_outside_card() -> Result<()> {
+    resets("planted write to the outside card", Watchdog::Tco, "tco", "exception 14")
+}
+
+#[test]
 fn after_an_execution_of_data() -> Result<()> {
     resets("planted execution of data", Watchdog::Tco, "tco", "exception 14")
 }

@@ -63,9 +63,9 @@ impl MmioRegion {
     /// Takes over the registers that are mapped at `start`.
     ///
     /// # Safety
-    /// `start..start + bytes` must stay mapped, readable and writable for the life of the value,
-    /// must be a card's registers (or, in tests, memory) that no Rust reference points to, and
-    /// no write to them may change memory other than through a device's documented behaviour.
+    /// `start..start + bytes` must stay mapped and readable for the life of the value, and either writable or such that a
+    /// write is an exception that never returns; must be a card's registers (or, in tests, memory) that no Rust reference
+    /// points to; and no write to them may change memory other than through a device's documented behaviour.
     ///
     /// # Panics
     /// If `start` is not aligned to 4 bytes.

@@ -27,6 +27,10 @@ pub trait Platform: ConfigSpace {
     /// own. The region must span exactly `bytes`.
     fn map_registers(&mut self, physical: u64, bytes: usize) -> Option<Self::Registers>;
 
+    /// As [`Self::map_registers`], of registers that are only read: a write through this mapping is a processor exception where
+    /// the machine can make it one.
+    fn map_registers_read_only(&mut self, physical: u64, bytes: usize) -> Option<Self::Registers>;
+
     /// Allocates zeroed memory that `card` may use in this one way; `None` if there is none.
     ///
     /// `bytes` is a power of two up to 2 MiB. The memory is contiguous and aligned to `bytes`, shares

@@ -2,7 +2,7 @@
 //!
 //! The inside half tells the operator inside that the outside link is down, but nothing that the outside half writes
 //! may reach it. So it looks for itself: a [`LinkSight`] holds a mapping of the few bytes around one status register
-//! of the card, has a name for that register alone, and can only read it. Reading it has no effect on either card.
+//! of the card that cannot be written, and has a name for that register alone. Reading it has no effect on either card.
 
 use crate::error::StartError;
 use crate::memory::MmioRegion;
@@ -43,14 +43,14 @@ enum Register<R> {
 }
 
 impl<R: Registers> LinkSight<R> {
-    /// Maps the register at `place`, and no more than the word that it is in.
+    /// Maps the register at `place` to be read, and no more than the word that it is in.
     pub(crate) fn open<P: Platform<Registers = R>>(
         platform: &mut P,
         place: LinkPlace,
     ) -> Result<Self, StartError> {
         let mut map = |physical| {
             let error = StartError::NotMapped { physical, bytes: WINDOW_BYTES };
-            platform.map_registers(physical, WINDOW_BYTES).ok_or(error)
+            platform.map_registers_read_only(physical, WINDOW_BYTES).ok_or(error)
         };
         let register = match place {
             LinkPlace::Intel { physical } => Register::Intel(map(physical)?),

@@ -62,6 +62,9 @@ impl Platform for Table {
     fn map_registers(&mut self, physical: u64, _: usize) -> Option<MmioRegion> {
         panic!("mapping of {physical:#x}");
     }
+    fn map_registers_read_only(&mut self, physical: u64, _: usize) -> Option<MmioRegion> {
+        panic!("mapping of {physical:#x}");
+    }
     fn allocate_dma(&mut self, _: PciAddress, _: usize, _: DmaAccess) -> Option<DmaRegion> {
         panic!("memory for a card");
     }

@@ -27,8 +27,11 @@ impl<C: Card> Platform for Noting<C> {
     type Registers = Window<C>;
 
     fn map_registers(&mut self, physical: u64, bytes: usize) -> Option<Window<C>> {
+        panic!("{bytes} bytes at {physical:#x} are mapped to be written");
+    }
+    fn map_registers_read_only(&mut self, physical: u64, bytes: usize) -> Option<Window<C>> {
         self.mapped.push((physical - self.machine.state().base, bytes));
-        self.machine.map_registers(physical, bytes)
+        self.machine.map_registers_read_only(physical, bytes)
     }
     fn allocate_dma(&mut self, _: PciAddress, _: usize, _: DmaAccess) -> Option<DmaRegion> {
         panic!("memory for a card");

@@ -143,6 +143,10 @@ impl Platform for Machine {
         Some(Window { machine: self.clone(), physical })
     }
 
+    fn map_registers_read_only(&mut self, _: u64, _: usize) -> Option<Window> {
+        None
+    }
+
     fn allocate_dma(&mut self, _: PciAddress, _: usize, _: DmaAccess) -> Option<DmaRegion> {
         None
     }

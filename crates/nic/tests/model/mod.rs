@@ -216,7 +216,11 @@ impl<C: Card> Platform for Machine<C> {
 
     fn map_registers(&mut self, physical: u64, bytes: usize) -> Option<Window<C>> {
         let base = self.state().base;
-        Some(Window { machine: self.clone(), start: physical - base, bytes })
+        Some(Window { machine: self.clone(), start: physical - base, bytes, is_read_only: false })
+    }
+
+    fn map_registers_read_only(&mut self, physical: u64, bytes: usize) -> Option<Window<C>> {
+        Some(Window { is_read_only: true, ..self.map_registers(physical, bytes)? })
     }
 
     fn allocate_dma(&mut self, card: PciAddress, bytes: usize, access: DmaAccess) -> Option<DmaRegion> {
@@ -243,6 +247,7 @@ pub struct Window<C> {
     machine: Machine<C>,
     start: u64,
     bytes: usize,
+    is_read_only: bool,
 }
 
 impl<C: Card> Window<C> {
@@ -260,6 +265,7 @@ impl<C: Card> Window<C> {
 
     fn put(&mut self, offset: usize, bytes: usize, value: u32) {
         let place = self.place(offset, bytes);
+        assert!(!self.is_read_only, "a write through a mapping that is only read");
         self.machine.state_mut().writes.push(Write::Register { offset: place, value });
         self.machine.with_card(|card, bus| card.write(place, value, bus));
     }
