@@ -4,8 +4,8 @@ use anyhow::Result;
 use noreturn_tests::card::Card;
 use noreturn_tests::flood;
 
-/// Registers of the 82574L's receive side (datasheet 2.5, section 10.2): what they must read for ever.
-const RECEIVE_REGISTERS: [(&str, u64); 7] = [
+/// Registers of the 82574L's receive side and of wake-up (datasheet 2.5, section 10.2), which must read 0 for ever.
+const RECEIVE_REGISTERS: [(&str, u64); 9] = [
     ("RCTL", 0x0100),
     ("RDBAL0", 0x2800),
     ("RDBAH0", 0x2804),
@@ -13,6 +13,8 @@ const RECEIVE_REGISTERS: [(&str, u64); 7] = [
     ("RDH0", 0x2810),
     ("RDT0", 0x2818),
     ("GPRC", 0x4074),
+    ("WUC", 0x5800),
+    ("WUFC", 0x5808),
 ];
 
 #[test]

@@ -80,6 +80,11 @@ def looking_writes(patch: Patch) -> None:
     patch.call(f"{DRIVER}::check_receive_off", f"{REGISTERS}::read32", f"{REGISTERS}::write32")
 
 
+def looking_changes_more(patch: Patch) -> None:
+    """Where PAUSE is switched off in CTRL, SLU (set link up) is, too."""
+    patch.constant(f"{DRIVER}::check_receive_off", 0xE7FF_FFFF, 0xE7FF_FFBF)
+
+
 def start_writes_receive_control(patch: Patch) -> None:
     """What should be written to TXDCTL is written to RCTL."""
     patch.constant(f"{PREPARE}::<{MACHINE}>", 0x3828, 0x0100)
@@ -130,6 +135,7 @@ FAULTS = [
     Fault("F07", "bus mastering is switched on whatever RCTL holds", "P05", receiver_is_not_judged),
     Fault("F08", "the ring's places do not start at 0", "P06", places_start_elsewhere),
     Fault("F09", "the payload is copied behind its place in the frame", "P07", payload_starts_behind),
+    Fault("F12", "asking whether the receiver is off switches another bit of CTRL off than PAUSE's", "P03", looking_changes_more),
     Fault("F11", "sending with an igb card writes RXDCTL (0xC028), which switches a receive queue on, in place of the tail", "P08", igb_tail_becomes_receive_control),
 ]
 

@@ -28,12 +28,12 @@ pub enum ReceivePath {
         /// Its control register as read.
         control: u32,
     },
-    /// igb: PAUSE frames would hold the card up.
+    /// Intel: PAUSE frames would hold the card up.
     Pause {
         /// The device control register as read.
         control: u32,
     },
-    /// igb: a register that was set to zero, of wake-up or flow control, is not.
+    /// Intel: a register that was set to zero, of wake-up or flow control, is not.
     Silenced {
         /// Offset of the register.
         offset: usize,

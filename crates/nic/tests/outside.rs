@@ -230,16 +230,26 @@ fn virtio_bus_mastering() {
     bus_mastering_is_off_meanwhile::<Virtio>(28);
 }
 
+/// Each thing by which something could still come in, and how it is named.
 #[test]
-fn e1000e_whose_receiver_stays_on_is_refused() {
-    for (register, value) in [(E1000e::RCTL, 2), (E1000e::RCTL, 1 << 15), (E1000e::MANC, 1 << 17)] {
+fn e1000e_that_does_not_read_back_is_refused() {
+    let receiver = |receive_control| ReceivePath::Receiver { receive_control };
+    let pause = |control| ReceivePath::Pause { control };
+    let silenced = |offset, value| ReceivePath::Silenced { offset, value };
+    let cases = [
+        (E1000e::RCTL, receiver(2), 2),
+        (E1000e::RCTL, receiver(1 << 15), 1 << 15),
+        (E1000e::MANC, ReceivePath::Management { management_control: 1 << 17 }, 1 << 17),
+        (0x0000, pause(1 << 27), 1 << 27),
+        (0x0000, pause(1 << 28), 1 << 28),
+        (0x5800, silenced(0x5800, 1), 1),
+        (0x5808, silenced(0x5808, 2), 2),
+    ];
+    for (register, path, value) in cases {
         let machine = E1000e::machine();
         machine.with_card(|card, _| card.stuck.insert(register, value));
-        let path = match register {
-            E1000e::RCTL => ReceivePath::Receiver { receive_control: value },
-            _ => ReceivePath::Management { management_control: value },
-        };
-        assert_eq!(start_error(&machine), StartError::CanReceive { address: CARD, path });
+        let refused = StartError::CanReceive { address: CARD, path };
+        assert_eq!(start_error(&machine), refused, "{register:#x}");
         assert!(!machine.is_mastering());
     }
 }
@@ -293,7 +303,10 @@ fn igb_that_does_not_read_back_is_refused() {
 
 /// Having once woken the machine up is no way in, and a card with fewer queues has no more to switch off.
 #[test]
-fn igb_that_woke_the_machine_up_is_used() {
+fn cards_that_woke_the_machine_up_are_used() {
+    let machine = E1000e::machine();
+    machine.with_card(|card, _| card.stuck.insert(0x5800, 1 << 2));
+    OutsideCard::start(&mut machine.clone(), CARD, None).expect("the card starts");
     let machine = Igb::machine();
     machine.with_card(|card, _| card.stuck.insert(0x5800, 1 << 2));
     OutsideCard::start(&mut machine.clone(), CARD, None).expect("the card starts");

@@ -1,6 +1,7 @@
 //! The transmit half of the card, which also resets the card and silences it.
 
 use super::transmit_registers::EvidenceRegister as Evidence;
+use super::transmit_registers::SilencedRegister as Silenced;
 use super::transmit_registers::TransmitRegister as Register;
 use super::transmit_registers::TransmitRegisters;
 use crate::error::{ReceivePath, StartError};
@@ -78,6 +79,12 @@ impl<R: Registers> Transmitter<R> {
         self.registers.write(Register::RingTail, tail);
         Ok(())
     }
+
+    fn check_silenced(&self, register: Silenced) -> Result<(), ReceivePath> {
+        let value = self.registers.silenced(register);
+        let path = ReceivePath::Silenced { offset: register as usize, value };
+        if register.is_on(value) { Err(path) } else { Ok(()) }
+    }
 }
 
 impl<R: Registers> TransmitOnly for Transmitter<R> {
@@ -99,12 +106,24 @@ impl<R: Registers> TransmitOnly for Transmitter<R> {
         self.counters
     }
 
-    /// Shows by the card's own registers that nothing in it receives.
+    /// Shows by the card's own registers that nothing in it receives, listens for PAUSE frames or waits to be woken up.
+    /// A negotiation of the link can switch PAUSE frames on: they are switched off again, and must then read so. That comes first,
+    /// because a register of the receiver shows nothing about what is written after it was read.
     fn check_receive_off(&mut self) -> Result<(), ReceivePath> {
+        if self.registers.read(Register::Control) & CONTROL_FLOW_CONTROL != 0 {
+            self.registers.change(Register::Control, CONTROL_FLOW_CONTROL, 0);
+        }
+        let control = self.registers.read(Register::Control);
+        if control & CONTROL_FLOW_CONTROL != 0 {
+            return Err(ReceivePath::Pause { control });
+        }
         let receive_control = self.registers.evidence(Evidence::ReceiveControl);
         if receive_control != 0 {
             return Err(ReceivePath::Receiver { receive_control });
         }
+        // No loop, of which the proof would have to find out what it leaves alone (docs/proof.md).
+        self.check_silenced(Silenced::WakeUpControl)?;
+        self.check_silenced(Silenced::WakeUpFilters)?;
         let management_control = self.registers.evidence(Evidence::ManagementControl);
         match management_control & MANAGEMENT_RECEIVES {
             0 => Ok(()),
@@ -153,8 +172,8 @@ fn reset<P: Platform, R: Registers>(
 fn silence<R: Registers>(registers: &mut TransmitRegisters<R>) {
     registers.write(Register::InterruptMaskClear, u32::MAX);
     registers.evidence(Evidence::InterruptCause);
-    registers.write(Register::WakeUpControl, 0);
-    registers.write(Register::WakeUpFilters, 0);
+    registers.silence(Silenced::WakeUpControl);
+    registers.silence(Silenced::WakeUpFilters);
     let cleared = CONTROL_FLOW_CONTROL | CONTROL_FORCE_SPEED_AND_DUPLEX | CONTROL_MASTER_DISABLE;
     registers.change(Register::Control, cleared, CONTROL_SET_LINK_UP);
 }

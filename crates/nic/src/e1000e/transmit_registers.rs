@@ -1,9 +1,10 @@
 //! The registers that sending needs, and no way to name another.
 //!
-//! [`TransmitRegisters`] keeps the mapping to itself. Written can be only what is in
-//! [`TransmitRegister`]; what is in [`EvidenceRegister`] can be read, to show that the receiver
-//! is off, and not written.
+//! [`TransmitRegisters`] keeps the mapping to itself. Any value can be written only to what is in [`TransmitRegister`], and only
+//! zero to what is in [`SilencedRegister`]; what is in [`EvidenceRegister`] can be read, to show that the receiver is off, and not
+//! written.
 
+use crate::intel::bits::is_wake_up_on;
 use crate::registers::Registers;
 
 /// Registers that are written, by their offset (datasheet, 10.2).
@@ -33,14 +34,29 @@ pub(super) enum TransmitRegister {
     DescriptorControl = 0x3828,
     /// TARC0: arbitration of the first transmit queue.
     Arbitration = 0x3840,
-    /// WUC: wake-up.
-    WakeUpControl = 0x5800,
-    /// WUFC: which packets wake the machine up.
-    WakeUpFilters = 0x5808,
     /// GCR: PCI Express.
     PciExpressControl = 0x5b00,
     /// GCR2: PCI Express.
     PciExpressControl2 = 0x5b64,
+}
+
+/// Registers to which zero is written, and nothing else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum SilencedRegister {
+    /// WUC: wake-up.
+    WakeUpControl = 0x5800,
+    /// WUFC: which packets wake the machine up.
+    WakeUpFilters = 0x5808,
+}
+
+impl SilencedRegister {
+    /// Whether a value read says that something is on.
+    pub(super) const fn is_on(self, value: u32) -> bool {
+        match self {
+            Self::WakeUpControl => is_wake_up_on(value),
+            Self::WakeUpFilters => value != 0,
+        }
+    }
 }
 
 /// Registers that are only ever read.
@@ -88,6 +104,16 @@ impl<R: Registers> TransmitRegisters<R> {
     pub(super) fn change(&mut self, register: TransmitRegister, cleared: u32, set: u32) {
         let value = self.read(register);
         self.write(register, value & !cleared | set);
+    }
+
+    /// Writes zero to a register.
+    pub(super) fn silence(&mut self, register: SilencedRegister) {
+        self.registers.write32(register as usize, 0);
+    }
+
+    /// What a register reads to which only zero is written.
+    pub(super) fn silenced(&self, register: SilencedRegister) -> u32 {
+        self.registers.read32(register as usize)
     }
 
     pub(super) fn evidence(&self, register: EvidenceRegister) -> u32 {

@@ -4,6 +4,7 @@
 //! zero to what is in [`SilencedRegister`]: there zero is "off", so no name here can switch anything on that receives. What is in
 //! [`EvidenceRegister`] can be read and not written.
 
+use crate::intel::bits::is_wake_up_on;
 use crate::registers::Registers;
 
 /// Registers that are written, by their offset (82576 datasheet, 8.1.3).
@@ -59,11 +60,10 @@ impl SilencedRegister {
         Self::WakeUpFilters,
     ];
 
-    /// Whether a value read says that something is on. That the card once woke the machine up (WUC, PME_Status) is no setting.
+    /// Whether a value read says that something is on.
     pub(super) const fn is_on(self, value: u32) -> bool {
-        const WOKE_UP: u32 = 1 << 2;
         match self {
-            Self::WakeUpControl => value & !WOKE_UP != 0,
+            Self::WakeUpControl => is_wake_up_on(value),
             _ => value != 0,
         }
     }

@@ -16,6 +16,8 @@ pub(crate) const STATUS_LINK_UP: u32 = 1 << 1;
 pub(crate) const STATUS_MASTER_ENABLED: u32 = 1 << 19;
 /// RCTL: the receiver is on.
 pub(crate) const RECEIVE_ENABLE: u32 = 1 << 1;
+/// WUC: the card woke the machine up once (PME_Status), which is no setting.
+const WAKE_UP_STATUS: u32 = 1 << 2;
 /// MANC: the management controller receives.
 pub(crate) const MANAGEMENT_RECEIVES: u32 = 1 << 17;
 /// TXDCTL and RXDCTL of the igb cards: the queue is on.
@@ -26,3 +28,8 @@ pub(crate) const TRANSMIT_ENABLE: u32 = 1 << 1;
 pub(crate) const TRANSMIT_COLLISIONS_MASK: u32 = 0xff << 4 | 0x3ff << 12;
 /// TCTL: pad short packets, 15 retries, full-duplex distance 63, retransmit on late collision.
 pub(crate) const TRANSMIT_SETTINGS: u32 = 1 << 3 | 0x0f << 4 | 0x3f << 12 | 1 << 24;
+
+/// Whether what WUC reads lets the card wake the machine up.
+pub(crate) const fn is_wake_up_on(control: u32) -> bool {
+    control & !WAKE_UP_STATUS != 0
+}

@@ -33,7 +33,7 @@ pub struct E1000e {
     /// Reads of CTRL until a reset is over.
     reset_reads: u32,
     hangs: bool,
-    /// What RCTL and MANC read after a reset: not 0 for a broken card.
+    /// What registers read, whatever is written to them: not 0 for a broken card.
     pub stuck: BTreeMap<u64, u32>,
 }
 
@@ -75,8 +75,7 @@ impl E1000e {
     }
 
     fn reset(&mut self) {
-        self.registers = self.stuck.clone();
-        self.registers.insert(CTRL, 1 << 26 | 1 << 27);
+        self.registers = BTreeMap::from([(CTRL, 1 << 26 | 1 << 27)]);
         self.reset_reads = if self.hangs { u32::MAX } else { 3 };
     }
 
@@ -111,6 +110,7 @@ impl Card for E1000e {
         assert_eq!(bytes, 4, "the card's registers are 32 bits wide");
         let [a, b, c, d, e, f] = self.station_address;
         match offset {
+            CTRL if self.stuck.contains_key(&CTRL) && self.reset_reads == 0 => self.stuck[&CTRL],
             CTRL if self.reset_reads > 0 => {
                 self.reset_reads -= u32::from(!self.hangs);
                 self.register(CTRL)
@@ -120,6 +120,7 @@ impl Card for E1000e {
                 let mastering = self.register(CTRL) >> 2 & 1 ^ 1;
                 u32::from(self.link_up) << 1 | mastering << 19
             }
+            _ if self.stuck.contains_key(&offset) => self.stuck[&offset],
             EECD => u32::from(self.reset_reads == 0) << 9,
             RAL => u32::from_le_bytes([a, b, c, d]),
             RAH => 1 << 31 | u32::from(f) << 8 | u32::from(e),
