@@ -6,7 +6,7 @@ use noreturn_acpi::AcpiError;
 use noreturn_image_format::{ConfigError, HandoverError};
 use noreturn_iommu::{DmarError, Faults, FenceError};
 use noreturn_nic::pci::Function;
-use noreturn_nic::{PciAddress, ReceivePath, StartError};
+use noreturn_nic::{PciAddress, ReceivePath, StartError, TransmitTimeout};
 use noreturn_wire::LastStop;
 
 /// Why the box cannot go on.
@@ -46,6 +46,8 @@ pub enum Fatal {
     Stuck(Function),
     /// A device reached for memory that was not its own.
     DmaFault(Faults),
+    /// The outside card's transmitter hangs.
+    TransmitTimeout(TransmitTimeout),
 }
 
 impl Fatal {
@@ -55,6 +57,7 @@ impl Fatal {
             Self::NoEntropy => LastStop::NoEntropy,
             Self::OutsideReceives(_) => LastStop::OutsideReceives,
             Self::DmaFault(_) | Self::Fence(FenceError::Off { .. }) => LastStop::DmaFault,
+            Self::TransmitTimeout(_) => LastStop::TransmitTimeout,
             Self::Handover(_)
             | Self::ConfigChanged
             | Self::Config(_)
@@ -144,6 +147,7 @@ impl fmt::Display for Fatal {
             Self::DmaFault(Faults { count, first: None }) => {
                 write!(f, "DMA fence: {count} accesses were stopped")
             }
+            Self::TransmitTimeout(timeout) => write!(f, "the outside card hangs: {timeout}"),
         }
     }
 }

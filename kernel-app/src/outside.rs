@@ -4,7 +4,9 @@ use alloc::vec::Vec;
 
 use noreturn_image_format::Config;
 use noreturn_link::{Sender, SenderError};
-use noreturn_nic::{CardModel, FirmwareState, OutsideCard, TransmitError, TransmitOnly, UdpFrame};
+use noreturn_nic::{
+    CardModel, FirmwareState, OutsideCard, TransmitError, TransmitOnly, TransmitWatch, UdpFrame,
+};
 use noreturn_ring::Read;
 use noreturn_wire::crossing::{CROSSING_BYTES_MAX, ClockReading};
 use noreturn_wire::frame::FRAME_BYTES_MAX;
@@ -19,7 +21,7 @@ use crate::settings;
 
 /// Time from one beacon to the next.
 const BEACON_US: u64 = 1_000_000;
-/// Time from one look at the card's link and receiver to the next.
+/// Time from one look at the card's link, receiver and transmitter to the next.
 const LOOK_US: u64 = 100_000;
 /// Entries read from the ring in one step at most, so that reading never keeps frames from leaving.
 const ENTRIES_MAX: usize = 256;
@@ -36,6 +38,7 @@ struct Leaving {
 
 pub struct Outside {
     card: OutsideCard,
+    transmit_watch: TransmitWatch,
     guard: Guard,
     attest: Attest,
     destinations: Vec<UdpFrame>,
@@ -79,6 +82,7 @@ impl Outside {
         Ok(Self {
             destinations: destinations(config, card.station_address()),
             card,
+            transmit_watch: TransmitWatch::default(),
             guard: Guard::default(),
             attest: Attest::default(),
             sender,
@@ -128,7 +132,7 @@ impl Outside {
     }
 
     /// Looks at the fence and the card's own registers: has a device reached for memory that is not its own, is the
-    /// cable in, and is the card still unable to receive?
+    /// cable in, is the card still unable to receive, and does it send?
     fn look(&mut self, now_us: u64) -> Result<(), Fatal> {
         if now_us < self.look_at_us {
             return Ok(());
@@ -137,6 +141,8 @@ impl Outside {
         self.guard.look()?;
         self.card.check_receive_off().map_err(Fatal::OutsideReceives)?;
         let link_up = self.card.link_up();
+        let (given, waiting) = (self.card.counters().frames_sent, self.card.frames_waiting());
+        self.transmit_watch.look(now_us, link_up, given, waiting).map_err(Fatal::TransmitTimeout)?;
         if self.beacon.outside.link_up && !link_up {
             self.own.add(Counter::OutsideLinkLost, 1);
         }

@@ -63,7 +63,7 @@ pub fn act(uptime_us: u64) {
     }
 }
 
-const FAULTS: [(&str, Fault); 15] = [
+const FAULTS: [(&str, Fault); 16] = [
     ("planted panic", || panic!("planted")),
     ("planted heap exhaustion", exhaust_heap),
     ("planted invalid opcode", || {
@@ -75,6 +75,7 @@ const FAULTS: [(&str, Fault); 15] = [
     ("planted change of code", || write(write as *const () as u64)),
     ("planted write by the reader", || write(RING.load(Ordering::Relaxed) as u64)),
     ("planted write to the outside card", || write(READ_ONLY_REGISTERS.load(Ordering::Relaxed) as u64)),
+    ("planted transmit hang", hang_transmitter),
     ("planted execution of data", execute_data),
     ("planted stack overflow", || {
         black_box(recurse(black_box(1)));
@@ -123,6 +124,7 @@ fn recurse(depth: u64) -> u64 {
 
 /// Registers of an 82574 (its datasheet, section 10.2).
 const RECEIVE_CONTROL: u64 = 0x0100;
+const TRANSMIT_CONTROL: u64 = 0x0400;
 const RECEIVE_RING: u64 = 0x2800;
 const FRAMES_RECEIVED: u64 = 0x40d0;
 /// How long to wait for a frame that the card counts: it counts none that it cannot put anywhere.
@@ -166,6 +168,13 @@ fn receive() {
         let changed = (0..PAGES_BYTES).any(|place| memory.add(place).read_volatile() != before[place]);
         say!("memory {}", if changed { "changed" } else { "unchanged" });
     }
+}
+
+/// Switches the transmitter of the 82574 at 00:03.0 off, behind its driver's back: it keeps its link and finishes no frame.
+fn hang_transmitter() {
+    let register = ptr::with_exposed_provenance_mut::<u32>((card_registers() + TRANSMIT_CONTROL) as usize);
+    // SAFETY: none; this is the fault. The card's registers are mapped like all addresses.
+    unsafe { register.write_volatile(0) };
 }
 
 /// Where the registers of the card at 00:03.0 are: its first base address register.

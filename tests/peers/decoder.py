@@ -232,7 +232,7 @@ class Reader:
 
 
 LAST_STOPS = ("unknown", "reset", "stalled", "panicked", "out of memory", "exception", "not started", "no entropy",
-              "outside receives", "dma fault")
+              "outside receives", "dma fault", "transmit timeout")
 
 
 def beacon(payload):

@@ -60,6 +60,11 @@ fn after_a_write_through_the_insides_view_of_the_outside_card() -> Result<()> {
 }
 
 #[test]
+fn after_a_transmitter_that_hangs() -> Result<()> {
+    resets("planted transmit hang", Watchdog::Tco, "tco", "transmit timeout")
+}
+
+#[test]
 fn after_an_execution_of_data() -> Result<()> {
     resets("planted execution of data", Watchdog::Tco, "tco", "exception 14")
 }

@@ -90,12 +90,17 @@ def no_field(state: State, access: Access) -> Conditions:
     return [("P03: a field of the driver is written", z3.BoolVal(False))]
 
 
-def in_the_ring(layout: Layout, run: Executor) -> None:
+def only_places(layout: Layout) -> Policy:
+    """Of the driver's own fields only its two places in the ring."""
+    return lambda state, access: [("P03: a field of the driver is written that is no place in the ring", within(access, layout.next, layout.oldest + 8))]
+
+
+def in_the_ring(layout: Layout, run: Executor, claim: str = "P02") -> None:
     """At each return, both places of the driver are in the ring again."""
     for state in run.result.returned:
         for field, what in ((layout.next, "next"), (layout.oldest, "oldest")):
             value = state.load("driver", field, 64)
-            run.check(state, f"P02: after the call, `{what}` is beyond the ring", z3.ULT(value, RING_ENTRIES))
+            run.check(state, f"{claim}: after the call, `{what}` is beyond the ring", z3.ULT(value, RING_ENTRIES))
 
 
 @lru_cache(maxsize=1)
@@ -126,8 +131,8 @@ def of_igb(kernel: Kernel, outcome: Outcome) -> None:
 
 def asks_only(kernel: Kernel, outcome: Outcome) -> None:
     """P03."""
-    may_write = {"check_receive_off": (only_pause_off, no_field)}
-    for method in ("link_up", "station_address", "counters", "check_receive_off"):
+    may_write = {"check_receive_off": (only_pause_off, no_field), "frames_waiting": (no_register, only_places(E1000E))}
+    for method in ("link_up", "station_address", "counters", "frames_waiting", "check_receive_off"):
         own, area = Card.of(E1000E, *may_write.get(method, (no_register, no_field))), stack()
         own.registers.observer = remember_control
         result = Region("result", RESULT_BYTES, alignment=4)
@@ -138,7 +143,7 @@ def asks_only(kernel: Kernel, outcome: Outcome) -> None:
         # What returns more than two words gets the address of its result first.
         by_address = method in ("counters", "check_receive_off")
         arguments(state, *([result.base, own.driver.base] if by_address else [own.driver.base]))
-        finish(run, state, outcome)
+        finish(run, state, outcome, lambda done: in_the_ring(E1000E, done, "P03"))
 
 
 STARTED = f"The driver's fields are as its start leaves them ({E1000E.size} bytes, layout of this compiler): P06 proves it, and that nothing else writes them is the type's"
@@ -158,8 +163,9 @@ CLAIMS = [
     ),
     Claim(
         "P03",
-        "Asking for the link, the address, the counters and whether the receiver is off writes no register but CTRL, and to that only what was last read of it with both "
-        "PAUSE bits off, when it is asked whether the receiver is off; and no field of the driver",
+        "Asking for the link, the address, the counters, the frames that wait and whether the receiver is off writes no register but CTRL, and to that only what was last "
+        "read of it with both PAUSE bits off, when it is asked whether the receiver is off; and no field of the driver but its places in the ring, which stay in it, when it is "
+        "asked for the frames that wait",
         (STARTED,),
         asks_only,
     ),

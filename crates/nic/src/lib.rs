@@ -33,6 +33,7 @@ mod registers;
 mod sight;
 mod slots;
 mod transmit;
+mod transmit_watch;
 mod virtio;
 
 pub use error::{CardList, ReceivePath, StartError};
@@ -46,3 +47,4 @@ pub use platform::{DmaAccess, Platform};
 pub use registers::Registers;
 pub use sight::LinkSight;
 pub use transmit::{FirmwareState, TransmitCounters, TransmitError, TransmitOnly};
+pub use transmit_watch::{TransmitTimeout, TransmitWatch};

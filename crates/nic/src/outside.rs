@@ -132,6 +132,10 @@ impl<R: Registers> TransmitOnly for OutsideCard<R> {
         self.card().counters()
     }
 
+    fn frames_waiting(&mut self) -> usize {
+        self.card_mut().frames_waiting()
+    }
+
     fn check_receive_off(&mut self) -> Result<(), ReceivePath> {
         self.card_mut().check_receive_off()
     }

@@ -37,6 +37,11 @@ impl FreeSlots {
         was_taken
     }
 
+    /// How many are free.
+    pub(crate) fn count(&self) -> usize {
+        self.free.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
     /// Whether no slot is free.
     pub(crate) fn is_empty(&self) -> bool {
         self.free.iter().all(|word| *word == 0)

@@ -24,6 +24,9 @@ pub trait TransmitOnly {
     /// What became of the frames so far.
     fn counters(&self) -> TransmitCounters;
 
+    /// Frames that the card was given and has not finished, after taking back what it has. Reads memory, and no register.
+    fn frames_waiting(&mut self) -> usize;
+
     /// Asks the card's own registers whether anything in it could receive. To be called now and
     /// then while running too; a card that fails this must not be used any longer.
     ///

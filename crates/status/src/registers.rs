@@ -145,7 +145,7 @@ const ROWS: &[Row] = &[
         13,
         1,
         "last_stop",
-        "how the boot before ended: 0 unknown, 1 reset, 2 stalled, 3 panicked, 4 out of memory, 5 exception, 6 not started, 7 no entropy, 8 outside receives, 9 DMA fault",
+        "how the boot before ended: 0 unknown, 1 reset, 2 stalled, 3 panicked, 4 out of memory, 5 exception, 6 not started, 7 no entropy, 8 outside receives, 9 DMA fault, 10 transmit timeout",
         |panel, _| panel.facts.last_stop.code().into(),
     ),
     row(14, 1, "last_exception", "number of the exception, if that is how it ended", |panel, _| {

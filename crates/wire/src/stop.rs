@@ -34,6 +34,8 @@ pub enum LastStop {
     OutsideReceives,
     /// A device reached for memory that was not its own, and was stopped.
     DmaFault,
+    /// The outside card finished no frame for too long, with a link and with frames that waited.
+    TransmitTimeout,
 }
 
 impl LastStop {
@@ -51,6 +53,7 @@ impl LastStop {
             Self::NoEntropy => 7,
             Self::OutsideReceives => 8,
             Self::DmaFault => 9,
+            Self::TransmitTimeout => 10,
         }
     }
 
@@ -73,6 +76,7 @@ impl LastStop {
             (7, 0) => Self::NoEntropy,
             (8, 0) => Self::OutsideReceives,
             (9, 0) => Self::DmaFault,
+            (10, 0) => Self::TransmitTimeout,
             _ => return None,
         })
     }
@@ -92,6 +96,7 @@ impl fmt::Display for LastStop {
             Self::NoEntropy => "no entropy",
             Self::OutsideReceives => "outside receives",
             Self::DmaFault => "dma fault",
+            Self::TransmitTimeout => "transmit timeout",
         })
     }
 }
@@ -163,7 +168,7 @@ mod tests {
 
     #[test]
     fn what_is_left_is_found() {
-        assert_eq!(all().count(), 7 + 32);
+        assert_eq!(all().count(), 8 + 32);
         for trace in all() {
             assert_eq!(Trace::decode(&trace.encode()), Some(trace));
         }
@@ -194,7 +199,7 @@ mod tests {
         }
         let mut bytes = Trace::Running.encode();
         // A code that nobody writes, inverted as it should be.
-        (bytes[14], bytes[30]) = (10, !10);
+        (bytes[14], bytes[30]) = (11, !11);
         assert_eq!(Trace::decode(&bytes), None);
     }
 

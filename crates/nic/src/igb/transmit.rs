@@ -114,6 +114,10 @@ impl<R: Registers> TransmitOnly for Transmitter<R> {
         self.counters
     }
 
+    fn frames_waiting(&mut self) -> usize {
+        self.ring.waiting()
+    }
+
     /// Shows by the card's own registers that nothing in it receives, listens for PAUSE frames or waits to be woken up.
     /// A negotiation of the link can switch PAUSE frames on: they are switched off again, and must then read so.
     fn check_receive_off(&mut self) -> Result<(), ReceivePath> {

@@ -72,6 +72,12 @@ impl TransmitRing {
         following(self.next) != self.oldest
     }
 
+    /// Frames that the card has not finished, after taking back what it has.
+    pub(crate) fn waiting(&mut self) -> usize {
+        self.reclaim();
+        (self.next + RING_ENTRIES - self.oldest) % RING_ENTRIES
+    }
+
     /// Puts a frame of a valid length into the ring. Returns the new tail to tell the card, or
     /// `None` if the ring is full.
     pub(crate) fn push(&mut self, frame: &[u8]) -> Option<u32> {

@@ -104,6 +104,10 @@ impl<R: Registers> TransmitOnly for Transmitter<R> {
         TransmitCounters { answers_invalid: self.queue.answers_invalid(), ..self.counters }
     }
 
+    fn frames_waiting(&mut self) -> usize {
+        self.queue.waiting()
+    }
+
     /// Shows by the card's own registers that nothing in it receives.
     fn check_receive_off(&mut self) -> Result<(), ReceivePath> {
         if self.registers.is_receive_queue_enabled() { Err(ReceivePath::Queue) } else { Ok(()) }

@@ -50,6 +50,12 @@ impl TransmitQueue {
         !self.free.is_empty()
     }
 
+    /// Frames that the card has not finished, after taking back what it has.
+    pub(super) fn waiting(&mut self) -> usize {
+        self.reclaim();
+        self.memory.entries() - self.free.count()
+    }
+
     /// Puts a frame of a valid length into the queue; false if the queue is full.
     pub(super) fn push(&mut self, frame: &[u8]) -> bool {
         self.reclaim();

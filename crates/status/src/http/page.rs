@@ -178,6 +178,7 @@ const fn stop_words(last_stop: LastStop) -> &'static str {
         LastStop::NoEntropy => "had no random numbers",
         LastStop::OutsideReceives => "the outside card could have received",
         LastStop::DmaFault => "a device reached for memory that was not its own",
+        LastStop::TransmitTimeout => "the outside card stopped sending",
     }
 }
 
