@@ -61,6 +61,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, _envp: *const *const u8) -
 
 /// Brings the box up, or says why it cannot be.
 fn start(argc: i32, argv: *const *const u8) -> Result<Running, Fatal> {
+    clock::learn();
     exceptions::install()?;
     protect::apply()?;
     let (handover, config) = handover::take(argc, argv)?;

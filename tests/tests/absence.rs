@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result};
 use noreturn_tests::repository;
-use noreturn_verify::{Finding, Outcome, judge_kernel};
+use noreturn_verify::{Finding, Outcome, judge_kernel, ways_to_interrupts};
 
 /// Each rule, and what its message says of the planted kernel.
 const PLANTED: [(&str, &str); 5] = [
@@ -49,6 +49,17 @@ fn the_kernel_holds_nothing_that_was_planted() -> Result<()> {
     };
     assert!(is_planted(repository::planted_kernel()?)?);
     assert!(!is_planted(repository::kernel()?)?);
+    Ok(())
+}
+
+/// Whoever stops the box has switched interrupts off, and what it calls must leave them so; Hermit's system calls switch them on. That they
+/// are found is seen from the loop, which sleeps by one.
+#[test]
+fn who_stops_the_box_comes_to_nothing_that_switches_interrupts_on() -> Result<()> {
+    let kernel = std::fs::read(repository::kernel()?)?;
+    let ways = |start: &str| ways_to_interrupts(&kernel, start).map_err(anyhow::Error::msg);
+    assert_eq!(ways("noreturn_kernel::stop::stop")?, Vec::<String>::new());
+    assert!(ways("main")?.iter().any(|way| way.contains("sys_usleep")), "{:?}", ways("main"));
     Ok(())
 }
 

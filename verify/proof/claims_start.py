@@ -135,7 +135,7 @@ def run_with_registers(kernel: Kernel, name: str, outcome: Outcome) -> None:
 
 BELIEVED = (
     "Believed, and not run: Windows::map_registers (gives a mapping of the bytes asked for, or none), buffers::allocate (gives the memory asked for, or an error), "
-    "clock::read_us and usleep (give a time, wait); none of them touches the card or its PCI configuration, nor what the driver holds",
+    "CardList::find (lists cards for the message about a wrong card; it only reads), clock::counter_us and usleep (give a time, wait); none of them touches the card or its PCI configuration, nor what the driver holds",
     "What is read from the card and from its PCI configuration can be anything, each time anew",
     "cli, sti and changing to Hermit's stack for its calls do nothing to the driver; the result has 160 bytes",
 )

@@ -16,12 +16,15 @@ from summaries import give_back
 
 PORT_ADDRESS = 0xCF8
 PORT_DATA = 0xCFC
-OK = 8
 # Of `Result<DmaRegion, StartError>`, as this compiler lays it out.
-RESULT_BYTES = 104
+OK = (1 << 63) + 9
+RESULT_BYTES = 48
+# Of the list of cards in the message about a wrong card. It begins with the capacity of a vector, which is below 2^63.
+LIST_BYTES = 32
 ALLOCATE = "noreturn_nic::buffers::allocate::<noreturn_kernel::machine::Machine>"
 MAP = "<noreturn_kernel::machine::Windows as noreturn_iommu::host::Host>::map_registers"
-READ_TIME = "noreturn_kernel::clock::read_us"
+LIST = "<noreturn_nic::error::CardList>::find::<noreturn_kernel::machine::Machine>"
+READ_TIME = "noreturn_kernel::clock::counter_us"
 SLEEP = "hermit::syscalls::tasks::sys_usleep::__sys_usleep"
 
 
@@ -43,6 +46,7 @@ def believe(run: Executor, registers: Region, judge: Judge | None) -> None:
     named = run.kernel.named
     run.summaries[named(ALLOCATE).start] = allocate
     run.summaries[named(MAP).start] = lambda r, s: map_registers(r, s, registers)
+    run.summaries[named(LIST).start] = list_cards
     run.summaries[named(READ_TIME).start] = lambda r, s: give_back(r, s, unknown("time", 64))
     run.summaries[named(SLEEP).start] = lambda r, s: give_back(r, s)
     run.dirty = lambda r, s, name, values: port(r, s, name, values, judge)
@@ -70,13 +74,23 @@ def allocate(run: Executor, state: State) -> list[State]:
     refused, memory = state.fork(), run.memory.region(name)
     for offset, value in ((8, memory.base), (16, memory.bytes), (24, unknown(f"physical {name}", 64))):
         run.memory.store(state, result + offset, value)
-    run.memory.store(state, result, z3.BitVecVal(OK, 8))
-    kind = unknown("error", 8)
+    run.memory.store(state, result, z3.BitVecVal(OK, 64))
+    kind = unknown("error", 64)
     for offset in range(0, RESULT_BYTES, 8):
         run.memory.store(refused, result + offset, unknown("error", 64))
     run.memory.store(refused, result, kind)
     refused.path.append(kind != OK)
     return give_back(run, state) + give_back(run, refused)
+
+
+def list_cards(run: Executor, state: State) -> list[State]:
+    """Writes a list to its result, and selects registers of the PCI configuration to read them."""
+    result, capacity = state.get(RDI, 64), unknown("list", 64)
+    state.path.append(z3.ULT(capacity, 1 << 63))
+    for offset in range(0, LIST_BYTES, 8):
+        run.memory.store(state, result + offset, unknown("list", 64) if offset else capacity)
+    state.ghost.pop("ports", None)
+    return give_back(run, state)
 
 
 def port(run: Executor, state: State, helper: str, values: list[Value], judge: Judge | None) -> Value | None:

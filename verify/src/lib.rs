@@ -24,6 +24,7 @@ mod rules;
 
 use std::collections::BTreeSet;
 
+use iced_x86::Mnemonic;
 use noreturn_image_format::stick::Behind;
 use noreturn_image_format::{Config, Sha256Digest};
 use noreturn_site::Summary;
@@ -72,6 +73,17 @@ pub fn judge(image: &[u8], expectations: &Expectations) -> Report {
 fn configuration(medium: &Medium<'_>) -> Result<String, String> {
     let config = Config::decode(medium.config()?).map_err(|error| error.to_string())?;
     Ok(Summary(&config).to_string())
+}
+
+/// The ways on which code that begins in the function `start` comes to an instruction that can switch interrupts on (STI, POPF, IRET), each as
+/// the names of its functions.
+///
+/// # Errors
+/// The file is no program with symbols, or has no such function.
+pub fn ways_to_interrupts(kernel: &[u8], start: &str) -> Result<Vec<String>, String> {
+    program::Program::read(kernel)?.ways(start, |instruction| {
+        matches!(instruction.mnemonic(), Mnemonic::Sti | Mnemonic::Popfq | Mnemonic::Iretq)
+    })
 }
 
 /// Judges a kernel, an ELF file, by the rules about its machine code: V020 and those after it.

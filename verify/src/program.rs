@@ -85,6 +85,19 @@ impl<'f> Program<'f> {
         self.sections.iter().find_map(|section| section.get(function.start, function.end))
     }
 
+    /// The ways from the function `start` to each function of which some instruction satisfies `is_meant`.
+    ///
+    /// # Errors
+    /// There is no such function.
+    pub fn ways(&self, start: &str, is_meant: impl Fn(&Instruction) -> bool) -> Result<Vec<String>, String> {
+        if !self.functions.iter().any(|function| function.name == start) {
+            return Err(format!("there is no {start}"));
+        }
+        let reached = self.reach(|function| function.name == start);
+        let meant = reached.functions().filter(|function| self.instructions(function).any(|i| is_meant(&i)));
+        Ok(meant.map(|function| reached.way_to(function)).collect())
+    }
+
     /// Every function of which some instruction satisfies `is_meant`, with the first such instruction.
     pub fn functions_with(
         &self,
