@@ -1,7 +1,8 @@
 //! The status: what the daemon says of itself, once a second and at its end.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use noreturn_link::receiver::ReceiverCounters;
@@ -142,7 +143,8 @@ impl Status {
         String::from_utf8_lossy(&json::to_vec(self)).into_owned()
     }
 
-    /// Replaces the file at `path`, so that a reader sees the old status or the new one.
+    /// Replaces the file at `path`, so that a reader sees the old status or the new one. No link is followed: one that
+    /// somebody has put there is replaced, not what it points to.
     ///
     /// # Errors
     /// The folder is missing, full, or not writable.
@@ -150,7 +152,40 @@ impl Status {
         let mut beside = path.as_os_str().to_owned();
         beside.push(".new");
         let beside = PathBuf::from(beside);
-        std::fs::write(&beside, self.to_line() + "\n")?;
+        match std::fs::remove_file(&beside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        // A new file, or an error: never what somebody has put there meanwhile.
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&beside)?;
+        file.write_all((self.to_line() + "\n").as_bytes())?;
         std::fs::rename(&beside, path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn the_summary_follows_no_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let [victim, summary, beside] =
+            ["victim", "summary.json", "summary.json.new"].map(|name| folder.path().join(name));
+        fs::write(&victim, "precious").unwrap();
+        for planted in [&beside, &summary] {
+            symlink(&victim, planted).unwrap();
+            Status::default().write_to(&summary).unwrap();
+            assert_eq!(fs::read_to_string(&victim).unwrap(), "precious", "through {}", planted.display());
+            let written = fs::symlink_metadata(&summary).unwrap();
+            assert!(written.is_file() && fs::read_to_string(&summary).unwrap().starts_with("{\"listen\":"));
+            fs::remove_file(&summary).unwrap();
+        }
+        assert!(!beside.exists());
+        fs::create_dir(&beside).unwrap();
+        assert!(Status::default().write_to(&summary).is_err(), "what cannot be removed is an error");
     }
 }
