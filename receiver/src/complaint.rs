@@ -10,6 +10,19 @@ const INTERVAL: Duration = Duration::from_secs(10);
 pub struct Complaint(Option<Instant>);
 
 impl Complaint {
+    /// Nothing yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(None)
+    }
+
+    /// Says it in the log, if it should be said now.
+    pub fn say(&mut self, what: impl FnOnce() -> String) {
+        if self.is_due() {
+            tracing::error!("{}", what());
+        }
+    }
+
     /// Whether it should be said now; if so, that is taken for done.
     pub fn is_due(&mut self) -> bool {
         let is_due = self.0.is_none_or(|at| at.elapsed() >= INTERVAL);

@@ -26,6 +26,8 @@ shared_counters! {
     json_lines_dropped_queue,
     /// Lines that could not be written; lost.
     json_lines_dropped_write,
+    /// Times that the JSON Lines file did not get to the disk; nothing is remembered as delivered after the first.
+    json_lines_sync_errors,
     /// Connections made to the MQTT broker.
     mqtt_connections,
     /// Connections to the MQTT broker that failed or ended with an error.

@@ -66,8 +66,8 @@ pub async fn run(config: Config, options: Options) -> anyhow::Result<()> {
     }
     let (last, keeper) = intake.run(requests).await;
     wait_for(sinks.thread, sinks.tasks).await;
-    if let Some((keeper, marks)) = keeper {
-        keeper.finish(marks);
+    if let Some((keeper, marks, debts)) = keeper {
+        keeper.finish(marks, &debts);
     }
     report(&last, &shared, options.summary)
 }
@@ -100,13 +100,14 @@ fn start_sinks(
     Ok(sinks)
 }
 
-/// SIGINT and SIGTERM stop the daemon, SIGUSR1 prints a summary.
+/// SIGINT and SIGTERM stop the daemon, SIGUSR1 prints a summary, SIGHUP opens files again.
 fn listen_for_signals() -> anyhow::Result<mpsc::Receiver<Request>> {
     let (sender, requests) = mpsc::channel(4);
     let kinds = [
         (SignalKind::interrupt(), Request::Stop),
         (SignalKind::terminate(), Request::Stop),
         (SignalKind::user_defined1(), Request::Summary),
+        (SignalKind::hangup(), Request::Reopen),
     ];
     for (kind, request) in kinds {
         let mut signals = signal(kind).context("signals cannot be handled")?;

@@ -5,23 +5,26 @@
 //! entry       length u32 BE, CRC-32C u32 BE of the rest, then one mark (crates/link, `Mark::encode`)
 //! ```
 //!
-//! Entries are written once what they speak for has been written by the JSON Lines sink, so that a crash can at worst
-//! repeat records, never lose them. Now and then the log is replaced by a short one that says the same.
+//! Entries are written once what they speak for has been synchronised by the JSON Lines sink, so that a crash or a power
+//! cut can at worst repeat records, never lose them. Now and then the log is replaced by a short one that says the same.
 
 mod keeper;
 mod log;
 #[cfg(test)]
+mod power_cut;
+#[cfg(test)]
 mod tests;
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use noreturn_link::Mark;
 use rustix::fs::{FlockOperation, flock};
 
+use crate::disk::{AppendFile, Disk, RealDisk};
 pub use keeper::Keeper;
 
 use log::{MAGIC, append_entry, read_entries};
@@ -34,17 +37,21 @@ const GROWTH_MAX: u64 = 4;
 /// But not before it has this many bytes.
 const LOG_BYTES_MIN: u64 = 1 << 20;
 
+/// Permissions of the log: it tells nothing secret, but nobody else has any business with it.
+const MODE: u32 = 0o600;
+
 /// The state directory.
 #[derive(Debug)]
 pub struct Durable {
+    disk: Arc<dyn Disk>,
     directory: PathBuf,
-    log: File,
+    log: Box<dyn AppendFile>,
     bytes: u64,
     /// Length at which the log is replaced.
     bytes_max: u64,
     /// What was written may not be on the disk yet.
     unsynced: bool,
-    /// A write failed, so that the end of the log may be torn: only a new one helps.
+    /// A write or a synchronisation failed, so that the log may not say what it was given: only a new one helps.
     torn: bool,
     /// Held as long as this lives, so that two daemons never share a directory.
     _lock: File,
@@ -56,21 +63,27 @@ impl Durable {
     /// # Errors
     /// It cannot be used, another daemon uses it, or the log is damaged.
     pub fn open(directory: &Path) -> anyhow::Result<(Self, Vec<Mark>)> {
+        Self::open_on(Arc::new(RealDisk), directory)
+    }
+
+    /// The same, with the log on another disk.
+    fn open_on(disk: Arc<dyn Disk>, directory: &Path) -> anyhow::Result<(Self, Vec<Mark>)> {
         let name = directory.display();
         std::fs::create_dir_all(directory)
             .with_context(|| format!("state_directory: cannot make \"{name}\""))?;
-        let lock = open_file(&directory.join(LOCK)).with_context(|| format!("state_directory \"{name}\""))?;
+        let lock = OpenOptions::new().create(true).append(true).open(directory.join(LOCK));
+        let lock = lock.with_context(|| format!("state_directory \"{name}\""))?;
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
             bail!("state_directory \"{name}\" is in use by another receiver: stop it, or give each its own");
         }
         let path = directory.join(LOG);
-        let mut log = open_file(&path)
+        let mut log = disk
+            .append_to(&path, MODE)
             .with_context(|| format!("state_directory: cannot open \"{}\"", path.display()))?;
-        let marks = load(&mut log, &path)?;
-        let bytes = log.metadata()?.len();
+        let (marks, bytes) = load(&*disk, &mut *log, &path)?;
         let bytes_max = LOG_BYTES_MIN.max(bytes);
         let directory = directory.to_owned();
-        Ok((Self { directory, log, bytes, bytes_max, unsynced: false, torn: false, _lock: lock }, marks))
+        Ok((Self { disk, directory, log, bytes, bytes_max, unsynced: true, torn: false, _lock: lock }, marks))
     }
 
     /// Appends marks with a single write.
@@ -106,44 +119,44 @@ impl Durable {
         marks.for_each(|mark| append_entry(&mark, &mut bytes));
         let beside = self.directory.join(LOG_NEW);
         // What an earlier attempt has left is nothing that anybody needs.
-        let _ = std::fs::remove_file(&beside);
-        let mut file = open_file(&beside)?;
+        let _ = self.disk.remove(&beside);
+        let mut file = self.disk.append_to(&beside, MODE)?;
         file.write_all(&bytes)?;
-        file.sync_data()?;
-        std::fs::rename(&beside, self.directory.join(LOG))?;
-        File::open(&self.directory)?.sync_all()?;
+        file.synchronise()?;
+        self.disk.replace(&beside, &self.directory.join(LOG))?;
         (self.log, self.bytes, self.unsynced, self.torn) = (file, bytes.len() as u64, false, false);
         self.bytes_max = LOG_BYTES_MIN.max(self.bytes * GROWTH_MAX);
         Ok(())
+    }
+
+    /// What was written may never get to the disk, as a failed synchronisation has told.
+    pub const fn distrust(&mut self) {
+        self.torn = true;
     }
 
     /// The log to be synchronised with the disk, if there is need; that takes time, so it is done elsewhere.
     ///
     /// # Errors
     /// No more files can be opened.
-    pub fn take_unsynced(&mut self) -> io::Result<Option<File>> {
+    pub fn take_unsynced(&mut self) -> io::Result<Option<Box<dyn AppendFile>>> {
         if !self.unsynced {
             return Ok(None);
         }
-        let log = self.log.try_clone()?;
+        let log = self.log.duplicate()?;
         self.unsynced = false;
         Ok(Some(log))
     }
 }
 
-fn open_file(path: &Path) -> io::Result<File> {
-    // It tells nothing secret, but nobody else has any business with it.
-    OpenOptions::new().create(true).read(true).append(true).mode(0o600).open(path)
-}
-
-/// Reads the log; cuts off an entry that was being written when a crash came.
-fn load(log: &mut File, path: &Path) -> anyhow::Result<Vec<Mark>> {
+/// Reads the log; cuts off an entry that was being written when a crash came. The marks, and the length of the log.
+fn load(disk: &dyn Disk, log: &mut dyn AppendFile, path: &Path) -> anyhow::Result<(Vec<Mark>, u64)> {
     let name = path.display();
-    let bytes = std::fs::read(path).with_context(|| format!("state_directory: cannot read \"{name}\""))?;
+    let bytes = disk.read(path).with_context(|| format!("state_directory: cannot read \"{name}\""))?;
     if bytes.len() < MAGIC.len() && MAGIC.starts_with(&bytes) {
-        log.set_len(0)?;
+        log.truncate(0)?;
         log.write_all(MAGIC)?;
-        return Ok(Vec::new());
+        log.synchronise()?;
+        return Ok((Vec::new(), MAGIC.len() as u64));
     }
     let read = read_entries(&bytes).map_err(|damage| {
         anyhow::anyhow!(
@@ -158,7 +171,7 @@ fn load(log: &mut File, path: &Path) -> anyhow::Result<Vec<Mark>> {
             "{name}: the last {} bytes are torn, as a crash leaves them; going on without them",
             bytes.len() - read.end
         );
-        log.set_len(read.end as u64)?;
+        log.truncate(read.end as u64)?;
     }
-    Ok(read.marks)
+    Ok((read.marks, read.end as u64))
 }

@@ -10,7 +10,7 @@ mod gate;
 mod naming;
 mod objects;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 mod version;
 
 use std::collections::BTreeMap;

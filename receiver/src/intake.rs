@@ -21,7 +21,7 @@ use crate::json::hex;
 use crate::keys::Keys;
 use crate::objects::Objects;
 use crate::rfc3339;
-use crate::sinks::{BATCH_ITEMS_MAX, Outlet};
+use crate::sinks::{BATCH_ITEMS_MAX, Debt, Outlet};
 use crate::status::Status;
 
 /// Datagrams read before the sinks get what they led to.
@@ -41,6 +41,8 @@ const ERROR_PAUSE: Duration = Duration::from_millis(10);
 pub enum Request {
     /// Print the status.
     Summary,
+    /// Open files again that may have been rotated.
+    Reopen,
     /// End in good order.
     Stop,
 }
@@ -64,8 +66,8 @@ pub struct Intake {
     keys: Keys,
 }
 
-/// The state that is written when all sinks have ended: the marks, and who writes them.
-pub type LastMarks = Option<(Keeper, Vec<Mark>)>;
+/// The state that is written when all sinks have ended: the marks, who writes them, and what the sinks must have written.
+pub type LastMarks = Option<(Keeper, Vec<Mark>, Vec<Debt>)>;
 
 impl Intake {
     /// An intake that reads `socket`. `summary` is the file that is rewritten every second.
@@ -121,6 +123,7 @@ impl Intake {
                 biased;
                 request = requests.recv() => match request {
                     Some(Request::Summary) => crate::log::print_line(&self.current().to_line()),
+                    Some(Request::Reopen) => self.outlets.iter_mut().for_each(Outlet::reopen),
                     Some(Request::Stop) | None => break,
                 },
                 _ = statuses.tick() => self.publish_status(),
@@ -212,8 +215,9 @@ impl Intake {
 
     fn publish_status(&mut self) {
         self.keys.update(rfc3339::now_unix_us(), &mut self.receiver);
-        if let Some(keeper) = &mut self.keeper {
-            keeper.synchronise();
+        self.outlets.iter_mut().for_each(Outlet::synchronise);
+        if let Some(synchronisation) = self.keeper.as_mut().and_then(Keeper::synchronise) {
+            tokio::task::spawn_blocking(move || synchronisation.run());
         }
         let status = Arc::new(self.current());
         self.tell_refusals(&status);
@@ -255,7 +259,8 @@ impl Intake {
         self.drain(u64::MAX);
         // What still waits for the image check is given up, but not for good: it may come again after a restart.
         let keeper = self.keeper.take().filter(|_| self.engine.gates_are_empty());
-        let marks = keeper.map(|keeper| (keeper, self.receiver.all_marks().collect()));
+        let marks: Option<(_, Vec<Mark>)> =
+            keeper.map(|keeper| (keeper, self.receiver.all_marks().collect()));
         self.engine.close(&mut self.items);
         self.dispatch();
         self.objects.outlet.close();
@@ -264,14 +269,15 @@ impl Intake {
         }
         let status = Arc::new(self.current());
         self.status.send_replace(status.clone());
+        let mut debts = Vec::new();
         for outlet in self.outlets {
-            outlet.finish().await;
+            debts.extend(outlet.finish().await);
         }
         if self.objects.thread.join().is_err() {
             tracing::error!("the writer of streams and files ended badly");
             return (status, None);
         }
-        (status, marks)
+        (status, marks.map(|(keeper, marks)| (keeper, marks, debts)))
     }
 
     fn now_us(&self) -> u64 {

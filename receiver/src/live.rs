@@ -52,7 +52,7 @@ impl Live {
                         let now = Instant::now();
                         items.iter().for_each(|item| self.table.take(item, now));
                     }
-                    Some(Input::Lost(_)) => {}
+                    Some(_) => {}
                     None => break,
                 },
                 _ = redraws.tick() => self.draw(),

@@ -6,6 +6,7 @@ mod complaint;
 mod config;
 mod counters;
 mod daemon;
+mod disk;
 mod durable;
 mod engine;
 mod intake;

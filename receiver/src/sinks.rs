@@ -24,6 +24,10 @@ pub enum Input {
     Items(Arc<[Item]>),
     /// What found the queue full before the items that follow.
     Lost(Lost),
+    /// Bring what came before to the disk.
+    Synchronise,
+    /// Go on in the file that lies at the path now.
+    Reopen,
 }
 
 /// What a sink had been given at some moment, and is still to write.
@@ -58,8 +62,10 @@ pub struct Outlet {
     lost: Lost,
     /// Inputs that were given to the sink.
     given: u64,
-    /// Of these, how many it has written, if it says so.
+    /// Of these, how many are on the disk, if it has one.
     written: Option<Arc<AtomicU64>>,
+    /// It is still to be told to open its file again.
+    wants_reopening: bool,
 }
 
 impl Outlet {
@@ -71,10 +77,11 @@ impl Outlet {
         counter: fn(&SharedCounters) -> &AtomicU64,
     ) -> (Self, mpsc::Receiver<Input>) {
         let (sender, receiver) = mpsc::channel(BATCHES_MAX);
-        (Self { name, sender, shared, counter, lost: Lost::default(), given: 0, written: None }, receiver)
+        let (lost, given, written) = (Lost::default(), 0, None);
+        (Self { name, sender, shared, counter, lost, given, written, wants_reopening: false }, receiver)
     }
 
-    /// Has the sink count in `written` the inputs that it has written, where a crash does not undo it.
+    /// Has the sink count in `written` the inputs that it has written, where neither a crash nor a power cut undoes it.
     #[must_use]
     pub fn tracked(self, written: Arc<AtomicU64>) -> Self {
         Self { written: Some(written), ..self }
@@ -84,6 +91,21 @@ impl Outlet {
     #[must_use]
     pub fn debt(&self) -> Option<Debt> {
         self.written.as_ref().map(|written| Debt::new(self.given, written.clone()))
+    }
+
+    /// Asks a sink that says what it has written to bring it to the disk. If its queue is full, ask again.
+    pub fn synchronise(&mut self) {
+        if self.wants_reopening && self.give(Input::Reopen) {
+            self.wants_reopening = false;
+        }
+        if self.written.is_some() {
+            self.give(Input::Synchronise);
+        }
+    }
+
+    /// Asks the sink to open its file again; if its queue is full, with the next [`Outlet::synchronise`].
+    pub fn reopen(&mut self) {
+        self.wants_reopening = self.written.is_some() && !self.give(Input::Reopen);
     }
 
     fn give(&mut self, input: Input) -> bool {
@@ -123,13 +145,14 @@ impl Outlet {
         told
     }
 
-    /// At the end: hands over what is still to be told, waiting for room.
-    pub async fn finish(mut self) {
+    /// At the end: hands over what is still to be told, waiting for room; what the sink owes then.
+    pub async fn finish(mut self) -> Option<Debt> {
         if !self.lost.is_nothing() {
             // A sink that has stopped cannot be told; the drop is counted already.
-            let _ = self.sender.send(Input::Lost(self.lost)).await;
-            self.lost = Lost::default();
+            let is_told = self.sender.send(Input::Lost(self.lost)).await.is_ok();
+            self.given += u64::from(is_told);
         }
+        self.debt()
     }
 }
 

@@ -150,3 +150,47 @@ fn a_state_directory_in_use_and_a_damaged_log_are_clear_errors() {
     assert!(!broken.status.success(), "{said}");
     assert!(said.contains("is damaged at byte 0") && said.contains("move it away"), "{said}");
 }
+
+/// Lines of a file, each an object.
+fn lines_of(path: &std::path::Path) -> Vec<Json> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn a_file_that_is_rotated_under_load_has_every_line_once_in_one_of_the_files() {
+    let mut daemon = Daemon::start_in(with_state(""), |_| {});
+    let path = daemon.folder().join("records.jsonl");
+    let mut diode = Diode::new(1, &NAMES);
+    let mut lines = Vec::new();
+    for rotation in 0..8 {
+        daemon.wait_until(|_| path.exists());
+        let frames = say(&mut diode, 200);
+        let (first, second) = frames.split_at(frames.len() / 2);
+        daemon.send(first);
+        let rotated = daemon.folder().join(format!("rotated.{rotation}"));
+        std::fs::rename(&path, &rotated).unwrap();
+        if rotation % 2 == 0 {
+            // As logrotate's `create` does.
+            std::fs::File::create_new(&path).unwrap();
+        }
+        // Twice: once more is harmless.
+        daemon.process.signal(Signal::HUP);
+        daemon.process.signal(Signal::HUP);
+        daemon.send(second);
+    }
+    daemon.wait_until(|_| path.exists());
+    daemon.send(&say(&mut diode, 200));
+    let folder = daemon.kill();
+    for rotation in 0..8 {
+        lines.extend(lines_of(&folder.path().join(format!("rotated.{rotation}"))));
+    }
+    assert!(!lines_of(&path).is_empty(), "the last file has the rest");
+    lines.extend(lines_of(&path));
+    let number = |line: &Json, key: &str| line[key].as_u64().unwrap();
+    let records = lines.iter().filter(|line| line["kind"] == "record");
+    let records: Vec<_> = records.map(|line| (number(line, "source"), number(line, "sequence"))).collect();
+    let unique: BTreeSet<_> = records.iter().copied().collect();
+    assert_eq!(records.len(), unique.len(), "a line is in two files");
+    assert_eq!(unique, (0..2).flat_map(|source| (0..900).map(move |n| (source, n))).collect());
+}

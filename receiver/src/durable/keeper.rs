@@ -1,18 +1,16 @@
-//! When marks are written: once the sinks that write files have written what the marks speak for.
+//! When marks are written: once the sinks that write files have brought to the disk what the marks speak for.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, OnceLock};
 
 use noreturn_link::{Mark, Receiver};
 
 use super::Durable;
+use crate::complaint::Complaint;
 use crate::counters::{SharedCounters, add};
+use crate::disk::AppendFile;
 use crate::sinks::Debt;
-
-/// How often a lasting error is said again.
-const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Takes marks from the receiver, and holds them back until they are true.
 #[derive(Debug)]
@@ -20,7 +18,24 @@ pub struct Keeper {
     durable: Durable,
     shared: Arc<SharedCounters>,
     held: Option<Held>,
-    complained: Option<Instant>,
+    /// What became of the log's synchronisation that is under way.
+    synchronising: Option<Arc<OnceLock<io::Result<()>>>>,
+    complaint: Complaint,
+}
+
+/// The log on its way to the disk, which takes time.
+#[derive(Debug)]
+pub struct Synchronisation {
+    log: Box<dyn AppendFile>,
+    result: Arc<OnceLock<io::Result<()>>>,
+}
+
+impl Synchronisation {
+    /// Waits for the disk.
+    pub fn run(mut self) {
+        // Nobody else sets it.
+        let _ = self.result.set(self.log.synchronise());
+    }
 }
 
 /// What marks wait for, one after the other.
@@ -49,7 +64,7 @@ impl Keeper {
     /// A keeper of marks in `durable`.
     #[must_use]
     pub const fn new(durable: Durable, shared: Arc<SharedCounters>) -> Self {
-        Self { durable, shared, held: None, complained: None }
+        Self { durable, shared, held: None, synchronising: None, complaint: Complaint::new() }
     }
 
     /// Writes what is true by now; then takes what has changed, if nothing of it waits in the engine. Call it when
@@ -61,9 +76,10 @@ impl Keeper {
         objects: Debt,
         sinks: Vec<Debt>,
     ) {
-        if let Some(held) = self.held.take_if(|held| held.waits.is_over(sinks)) {
-            let written = self.write(held);
-            self.complain(written);
+        if let Some(held) = self.held.take_if(|held| held.waits.is_over(sinks))
+            && let Err(error) = self.write(held)
+        {
+            self.complain(&error);
         }
         if self.held.is_some() || !is_settled {
             return;
@@ -75,25 +91,45 @@ impl Keeper {
         self.held = Some(Held { marks, is_all, waits, datagrams: receiver.counters().datagrams });
     }
 
-    /// Brings what was written to the disk, beside the work of others.
-    pub fn synchronise(&mut self) {
-        match self.durable.take_unsynced() {
-            Ok(Some(log)) => {
-                tokio::task::spawn_blocking(move || {
-                    if let Err(error) = log.sync_data() {
-                        tracing::error!("state_directory: the log does not get to the disk: {error}");
-                    }
-                });
+    /// What is to be brought to the disk, beside the work of others; nothing while an earlier one is under way.
+    pub fn synchronise(&mut self) -> Option<Synchronisation> {
+        if let Some(result) = self.synchronising.take() {
+            match result.get() {
+                None => {
+                    self.synchronising = Some(result);
+                    return None;
+                }
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    self.durable.distrust();
+                    self.complain(error);
+                }
             }
-            Ok(None) => {}
-            Err(error) => self.complain(Err(error)),
+        }
+        match self.durable.take_unsynced() {
+            Ok(log) => {
+                let result = Arc::default();
+                log.map(|log| {
+                    self.synchronising = Some(Arc::clone(&result));
+                    Synchronisation { log, result }
+                })
+            }
+            Err(error) => {
+                self.complain(&error);
+                None
+            }
         }
     }
 
-    /// Writes the last marks; all sinks have ended.
-    pub fn finish(mut self, marks: Vec<Mark>) {
-        let written = self.durable.replace(marks.into_iter());
-        self.complain(written);
+    /// Writes the last marks; all sinks have ended. `debts` are what they were to write.
+    pub fn finish(mut self, marks: Vec<Mark>, debts: &[Debt]) {
+        if !debts.iter().all(Debt::is_paid) {
+            tracing::error!("not everything got to the disk: what the boxes still hold of it comes again");
+            return;
+        }
+        if let Err(error) = self.durable.replace(marks.into_iter()) {
+            self.complain(&error);
+        }
     }
 
     fn write(&mut self, held: Held) -> io::Result<()> {
@@ -106,15 +142,13 @@ impl Keeper {
         Ok(())
     }
 
-    fn complain(&mut self, result: io::Result<()>) {
-        let Err(error) = result else { return };
+    fn complain(&mut self, error: &io::Error) {
         add(&self.shared.state_errors, 1);
-        if self.complained.is_none_or(|at| at.elapsed() >= COMPLAINT_INTERVAL) {
-            self.complained = Some(Instant::now());
-            tracing::error!(
+        self.complaint.say(|| {
+            format!(
                 "state_directory: {error}; trying again. After a crash now, records may be delivered twice"
-            );
-        }
+            )
+        });
     }
 }
 

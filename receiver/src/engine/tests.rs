@@ -6,7 +6,7 @@ use noreturn_wire::{CardModel, OutsideCard, Quality, Release, TimeQuality, Value
 use super::*;
 use crate::item::Source;
 
-const DIODE: DiodeId = DiodeId(7);
+pub const DIODE: DiodeId = DiodeId(7);
 const BOOT: BootId = BootId([1; 16]);
 const EXPECTED: [u8; 32] = [0xaa; 32];
 
@@ -15,25 +15,40 @@ struct Bench {
     now_us: u64,
 }
 
+/// A diode that is configured in this way.
+pub fn diode(id: DiodeId, name: &str) -> DiodeConfig {
+    DiodeConfig {
+        id,
+        name: name.into(),
+        keys: Vec::new(),
+        expected_image: None,
+        on_mismatch: OnMismatch::Alarm,
+        image_version_min: 0,
+        attestation: None,
+    }
+}
+
+/// Small limits.
+pub fn limits() -> Limits {
+    Limits {
+        link: ReceiverConfig::default(),
+        name_wait_us: 1000,
+        waiting_records_max: 100,
+        waiting_bytes_max: 1000,
+        object_queue_bytes_max: 1,
+        receive_buffer_bytes: 1,
+    }
+}
+
+/// An engine for the one diode.
+pub fn engine() -> Engine {
+    Engine::new(&[diode(DIODE, "east")], limits())
+}
+
 impl Bench {
     fn new(expected: Option<[u8; 32]>, on_mismatch: OnMismatch, waiting_records_max: usize) -> Self {
-        let diode = DiodeConfig {
-            id: DIODE,
-            name: "east".into(),
-            keys: Vec::new(),
-            expected_image: expected,
-            on_mismatch,
-            image_version_min: 0,
-            attestation: None,
-        };
-        let limits = Limits {
-            link: ReceiverConfig::default(),
-            name_wait_us: 1000,
-            waiting_records_max,
-            waiting_bytes_max: 1000,
-            object_queue_bytes_max: 1,
-            receive_buffer_bytes: 1,
-        };
+        let diode = DiodeConfig { expected_image: expected, on_mismatch, ..diode(DIODE, "east") };
+        let limits = Limits { waiting_records_max, ..limits() };
         let mut bench = Self { engine: Engine::new(&[diode], limits), now_us: 0 };
         assert_eq!(bench.take(EventKind::Started), ["boot"]);
         bench

@@ -1,89 +1,129 @@
 //! The JSON Lines sink: one object a line, appended to a file or to standard output.
+//!
+//! Once a second it is asked to synchronise. Only what is on the disk then counts as written for those who remember what
+//! was delivered. It follows a file that is rotated: when asked to, and when another lies at its path.
 
-use std::fs::{File, OpenOptions};
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::sync::mpsc;
 
 use super::Input;
+use crate::complaint::Complaint;
 use crate::config::JsonLinesConfig;
 use crate::counters::{SharedCounters, add};
+use crate::disk::{AppendFile, Disk, RealDisk};
 use crate::item::Item;
 use crate::json::{append_line, append_lost};
 
 /// Bytes after which lines are written although more are waiting.
 const BUFFER_BYTES: usize = 256 << 10;
-/// How often a lasting write error is said again.
-const COMPLAINT_INTERVAL: Duration = Duration::from_secs(10);
+/// Permissions of a file that is made here, before the umask.
+const MODE: u32 = 0o666;
 
-/// Opens the file and starts the thread that writes it; the thread ends with its queue.
+/// Opens the file and starts the thread that writes it; the thread ends with its queue. `synchronised` counts the inputs
+/// that a power cut cannot undo.
 ///
 /// # Errors
 /// The file cannot be opened for appending.
 pub fn start(
     config: &JsonLinesConfig,
     receiver: mpsc::Receiver<Input>,
-    written: Arc<AtomicU64>,
+    synchronised: Arc<AtomicU64>,
     shared: Arc<SharedCounters>,
 ) -> anyhow::Result<JoinHandle<()>> {
-    let (output, name): (Box<dyn Write + Send>, _) = match &config.path {
-        None => (Box::new(io::stdout()), "standard output".to_owned()),
-        Some(path) => {
-            let file = OpenOptions::new().create(true).append(true).open(path);
-            let name = path.display().to_string();
-            let file: File = file.with_context(|| format!("json_lines.path: cannot append to \"{name}\""))?;
-            (Box::new(file), name)
-        }
-    };
-    let mut lines = Lines::new(output, name, shared);
-    let beacons = config.beacons;
+    let mut lines = Lines::open(Arc::new(RealDisk), config, synchronised, shared)?;
     let thread = std::thread::Builder::new().name("json-lines".to_owned());
-    Ok(thread.spawn(move || run(&mut lines, receiver, beacons, &written))?)
+    Ok(thread.spawn(move || run(&mut lines, receiver))?)
 }
 
-/// Writes until the queue is closed; flushes whenever nothing more is waiting, and counts in `written` what is out.
-fn run(
-    lines: &mut Lines<impl Write>,
-    mut receiver: mpsc::Receiver<Input>,
-    beacons: bool,
-    written: &AtomicU64,
-) {
+/// Writes until the queue is closed; flushes whenever nothing more is waiting.
+fn run(lines: &mut Lines, mut receiver: mpsc::Receiver<Input>) {
     while let Some(input) = receiver.blocking_recv() {
-        lines.take(&input, beacons);
-        let mut taken = 1;
+        lines.take(&input);
         while let Ok(input) = receiver.try_recv() {
-            lines.take(&input, beacons);
-            taken += 1;
+            lines.take(&input);
         }
         lines.flush();
-        written.fetch_add(taken, Ordering::Release);
     }
+    lines.synchronise();
 }
 
 /// Lines on their way out.
-struct Lines<W> {
-    output: W,
+#[derive(Debug)]
+pub struct Lines {
+    disk: Arc<dyn Disk>,
+    /// Nothing for standard output.
+    path: Option<PathBuf>,
+    output: Box<dyn AppendFile>,
     name: String,
+    beacons: bool,
     shared: Arc<SharedCounters>,
     buffer: Vec<u8>,
     /// The last write stopped inside a line.
     torn: bool,
-    complained: Option<Instant>,
+    /// Nothing was there when the path was looked at last.
+    missing: bool,
+    /// Inputs taken; and how many of them are on the disk.
+    taken: u64,
+    synchronised: Arc<AtomicU64>,
+    /// Something was written since the last time that it was synchronised.
+    unsynchronised: bool,
+    /// Some of what was written may never get to the disk, so that nothing after it may count as delivered.
+    failed: bool,
+    complaint: Complaint,
 }
 
-impl<W: Write> Lines<W> {
-    const fn new(output: W, name: String, shared: Arc<SharedCounters>) -> Self {
-        Self { output, name, shared, buffer: Vec::new(), torn: false, complained: None }
+impl Lines {
+    /// Opens the file.
+    ///
+    /// # Errors
+    /// It cannot be opened for appending.
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        config: &JsonLinesConfig,
+        synchronised: Arc<AtomicU64>,
+        shared: Arc<SharedCounters>,
+    ) -> anyhow::Result<Self> {
+        let (output, name): (Box<dyn AppendFile>, _) = match &config.path {
+            None => (Box::new(io::stdout()), "standard output".to_owned()),
+            Some(path) => {
+                let name = path.display().to_string();
+                let file = disk.append_to(path, MODE);
+                (file.with_context(|| format!("json_lines.path: cannot append to \"{name}\""))?, name)
+            }
+        };
+        Ok(Self {
+            disk,
+            path: config.path.clone(),
+            output,
+            name,
+            beacons: config.beacons,
+            shared,
+            buffer: Vec::new(),
+            torn: false,
+            missing: false,
+            taken: 0,
+            synchronised,
+            unsynchronised: false,
+            failed: false,
+            complaint: Complaint::default(),
+        })
     }
 
-    fn take(&mut self, input: &Input, beacons: bool) {
+    /// Takes one input.
+    pub fn take(&mut self, input: &Input) {
+        self.taken += 1;
         match input {
             Input::Items(items) => {
+                let beacons = self.beacons;
                 for item in items.iter().filter(|item| beacons || !matches!(item, Item::Beacon(..))) {
                     append_line(item, &mut self.buffer);
                     if self.buffer.len() >= BUFFER_BYTES {
@@ -92,12 +132,20 @@ impl<W: Write> Lines<W> {
                 }
             }
             Input::Lost(lost) => append_lost(*lost, "queue of the json_lines sink", &mut self.buffer),
+            Input::Synchronise => {
+                self.synchronise();
+                self.follow();
+            }
+            Input::Reopen => self.reopen(),
         }
     }
 
     /// Writes everything out. What cannot be written is lost, counted, and said.
-    fn flush(&mut self) {
-        if self.torn && !self.buffer.is_empty() {
+    pub fn flush(&mut self) {
+        if self.buffer.is_empty() {
+            return;
+        }
+        if self.torn {
             // Ends the line that an earlier error cut off, so that it spoils no other.
             self.buffer.insert(0, b'\n');
         }
@@ -106,23 +154,77 @@ impl<W: Write> Lines<W> {
         if !out.is_empty() {
             let mends = usize::from(self.torn);
             self.torn = out.last() != Some(&b'\n');
+            self.unsynchronised = true;
             add(&self.shared.json_lines_written, (newlines(out) - mends) as u64);
         }
         if let Err(error) = result {
             let lost = newlines(lost) as u64;
             add(&self.shared.json_lines_dropped_write, lost);
-            self.complain(&error, lost);
+            let name = &self.name;
+            self.complaint.say(|| {
+                format!(
+                    "cannot write to {name}: {error}: {lost} lines lost just now; counted as json_lines_dropped_write"
+                )
+            });
         }
         self.buffer.clear();
     }
 
-    fn complain(&mut self, error: &io::Error, lost: u64) {
-        if self.complained.is_none_or(|at| at.elapsed() >= COMPLAINT_INTERVAL) {
-            self.complained = Some(Instant::now());
-            tracing::error!(
-                "cannot write to {}: {error}: {lost} lines lost just now; counted as json_lines_dropped_write",
-                self.name
-            );
+    /// Brings everything to the disk, and says so to who remembers what was delivered.
+    fn synchronise(&mut self) {
+        self.flush();
+        if std::mem::take(&mut self.unsynchronised)
+            && let Err(error) = self.output.synchronise()
+        {
+            self.failed = true;
+            add(&self.shared.json_lines_sync_errors, 1);
+            let name = &self.name;
+            self.complaint.say(|| {
+                format!(
+                    "{name} does not get to the disk: {error}. From here on nothing is remembered as delivered: once \
+                     the disk is well, restart the receiver, and what the boxes still hold comes again"
+                )
+            });
+        }
+        if !self.failed {
+            self.synchronised.store(self.taken, Ordering::Release);
+        }
+    }
+
+    /// Goes on in the file that lies at the path now; nothing that was taken before goes there.
+    fn reopen(&mut self) {
+        self.synchronise();
+        let Some(path) = &self.path else { return };
+        match self.disk.append_to(path, MODE) {
+            Ok(file) => {
+                self.torn &= file.id() == self.output.id();
+                (self.output, self.missing) = (file, false);
+                tracing::info!("{}: opened again", self.name);
+            }
+            Err(error) => {
+                let name = &self.name;
+                self.complaint.say(|| {
+                    format!("{name} cannot be opened again: {error}; going on in the file that was there")
+                });
+            }
+        }
+    }
+
+    /// Opens the file again if another one lies at its path, or none any more. None at one look may be one that is just
+    /// being rotated.
+    fn follow(&mut self) {
+        let (Some(path), Some(own)) = (&self.path, self.output.id()) else { return };
+        let has_moved = match self.disk.id(path) {
+            Ok(id) => {
+                self.missing = false;
+                id != own
+            }
+            Err(error) => {
+                error.kind() == io::ErrorKind::NotFound && std::mem::replace(&mut self.missing, true)
+            }
+        };
+        if has_moved {
+            self.reopen();
         }
     }
 }
@@ -143,51 +245,4 @@ fn write_all_counted(output: &mut impl Write, bytes: &[u8]) -> (usize, io::Resul
         }
     }
     (written, output.flush())
-}
-
-#[cfg(test)]
-mod tests {
-    use noreturn_wire::BootId;
-
-    use super::*;
-    use crate::item::Origin;
-
-    /// Takes `room` bytes, then fails until it gets more room.
-    struct Disk {
-        written: Vec<u8>,
-        room: usize,
-    }
-
-    impl Write for &mut Disk {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let count = bytes.len().min(self.room);
-            self.room -= count;
-            self.written.extend_from_slice(&bytes[..count]);
-            if count == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(count) }
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_full_disk_loses_counted_lines_and_spoils_no_later_one() {
-        let origin = Arc::new(Origin::new("d".into(), BootId([0; 16])));
-        let boots = |count| Input::Items(vec![Item::Boot(origin.clone()); count].into());
-        let shared = Arc::new(SharedCounters::default());
-        let mut disk = Disk { written: Vec::new(), room: 100 };
-        let mut lines = Lines::new(&mut disk, "disk".to_owned(), shared.clone());
-        lines.take(&boots(3), false);
-        lines.flush();
-        lines.output.room = 1000;
-        lines.take(&boots(2), false);
-        lines.flush();
-        let line = "{\"kind\":\"boot\",\"diode\":\"d\",\"boot\":\"00000000000000000000000000000000\"}";
-        assert_eq!(line.len(), 69, "the first write ends inside the second line");
-        let expected = format!("{line}\n{}\n{line}\n{line}\n", &line[..30]);
-        assert_eq!(String::from_utf8_lossy(&disk.written), expected);
-        assert_eq!(shared.json_lines_written.load(Ordering::Relaxed), 3);
-        assert_eq!(shared.json_lines_dropped_write.load(Ordering::Relaxed), 2);
-    }
 }
