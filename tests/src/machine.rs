@@ -19,6 +19,11 @@ use crate::repository;
 pub enum Firmware<'a> {
     /// One that remembers nothing, and checks no signatures.
     Forgetful,
+    /// One that remembers, and checks no signatures.
+    Remembering {
+        /// The file of the variables, to which it writes.
+        variables: &'a Path,
+    },
     /// One that checks signatures if its variables hold the keys for it. It writes to them; only its own code can.
     SecureBoot {
         /// The file of the variables.
@@ -43,6 +48,11 @@ impl Firmware<'_> {
         };
         match self {
             Self::Forgetful => drive(0, "on", "/usr/share/OVMF/OVMF_CODE_4M.fd").to_vec(),
+            Self::Remembering { variables } => [
+                drive(0, "on", "/usr/share/OVMF/OVMF_CODE_4M.fd"),
+                drive(1, "off", &variables.display().to_string()),
+            ]
+            .concat(),
             Self::SecureBoot { variables } => [
                 ["-machine", "smm=on"].map(str::to_owned),
                 ["-global", "driver=cfi.pflash01,property=secure,value=on"].map(str::to_owned),
@@ -225,6 +235,8 @@ impl<'a> Machine<'a> {
     pub fn start_with(&self, more: &[String]) -> Result<Running> {
         let serial = self.folder.join("serial.log");
         let monitor = self.folder.join("monitor");
+        // What a start before has said in the same folder would be taken for this one's; mostly there is nothing.
+        let _ = std::fs::remove_file(&serial);
         let mut qemu = self.emulator();
         qemu.args([
             "-nodefaults",

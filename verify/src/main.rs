@@ -132,13 +132,30 @@ fn predict(arguments: &pcrs::Arguments) -> anyhow::Result<()> {
     let (image, _) = read(&arguments.image)?;
     let told = || arguments.image.display().to_string();
     let pcrs = pcrs::predict(&image).map_err(anyhow::Error::msg).with_context(told)?;
-    let text = if arguments.json { format!("{:#}\n", pcrs.to_json()) } else { pcrs.to_string() };
+    let (json, text) = match &arguments.found {
+        None => (pcrs.to_json(), pcrs.to_string()),
+        Some(found) => {
+            let sealing = seal(&pcrs, found, arguments)?;
+            (sealing.to_json(), sealing.to_string())
+        }
+    };
+    let text = if arguments.json { format!("{json:#}\n") } else { text };
+    Ok(io::stdout().write_all(text.as_bytes())?)
+}
+
+/// The registers of a start on the machine that `found` tells of; writes their policy if that is asked for.
+fn seal(pcrs: &pcrs::Pcrs, found: &Path, arguments: &pcrs::Arguments) -> anyhow::Result<pcrs::Sealing> {
+    let told = || found.display().to_string();
+    let bytes = read_at_most(found, pcrs::FOUND_BYTES_MAX)?;
+    // A console's log holds whatever else was on the line.
+    let registers = pcrs::found::parse(&String::from_utf8_lossy(&bytes)).with_context(told)?;
+    let sealing = pcrs.on_machine(&registers).map_err(anyhow::Error::msg).with_context(told)?;
     if let Some(file) = &arguments.policy {
-        spare(file, [&arguments.image].into_iter())?;
-        std::fs::write(file, pcrs.policy().0)
+        spare(file, [&arguments.image, &found.to_owned()].into_iter())?;
+        std::fs::write(file, sealing.policy().0)
             .with_context(|| format!("{}: cannot be written", file.display()))?;
     }
-    Ok(io::stdout().write_all(text.as_bytes())?)
+    Ok(sealing)
 }
 
 fn judge_release(arguments: &release::Arguments) -> anyhow::Result<bool> {

@@ -1,17 +1,26 @@
-//! The values that the TPM's registers have when a box has started from an image, predicted without a box.
+//! The values that the TPM's registers have when a box has started from an image: 4, 8 and 9 predicted without a box, 0, 2 and 7 as
+//! they were found on it.
 //!
 //! Sources: `noreturn_image_format::measured` for registers 8 and 9; for register 4 TCG PC Client Platform Firmware Profile
 //! 1.05, section 3.3.4.5, and, for a program's digest, Microsoft's "Windows Authenticode Portable Executable Signature
 //! Format", 2008.
 
+pub mod found;
+
 use std::fmt;
 
 use noreturn_image_format::Sha256Digest;
-use noreturn_image_format::measured::{self, KERNEL_PCR, MEDIUM_PCR, measurements, sealing_policy};
+use noreturn_image_format::measured::{
+    self, KERNEL_PCR, MEDIUM_PCR, SEALING_PCRS, measurements, sealing_policy,
+};
 use serde_json::{Value, json};
 
 use crate::bytes::{u16_at, u32_at};
 use crate::medium::Medium;
+use found::Registers;
+
+/// Bytes of the longest text that tells registers: hours of a console.
+pub const FOUND_BYTES_MAX: u64 = 16 << 20;
 
 /// The registers that depend on the image.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,12 +97,6 @@ pub(crate) fn program_digest(program: &[u8]) -> Option<Sha256Digest> {
 }
 
 impl Pcrs {
-    /// The policy to which a key is sealed that only a start from this image gets: the TPM's digest of it.
-    #[must_use]
-    pub fn policy(&self) -> Sha256Digest {
-        sealing_policy(&[self.loader, self.kernel, self.medium])
-    }
-
     /// The registers as JSON.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -102,8 +105,64 @@ impl Pcrs {
             "pcr_4": self.loader.to_string(),
             "pcr_8": self.kernel.to_string(),
             "pcr_9": self.medium.to_string(),
-            "policy": self.policy().to_string(),
         })
+    }
+
+    /// The registers of a start on a machine on which these were found; of those only 0, 2 and 7 count.
+    ///
+    /// # Errors
+    /// If one of them was not found, or if 8 and 9 were found to be this image's and 4 was not: such firmware measures more into 4
+    /// than is predicted, and would never get a key that is sealed to the prediction.
+    pub fn on_machine(&self, found: &Registers) -> Result<Sealing, String> {
+        let machine = |pcr| found.get(&pcr).copied().ok_or_else(|| format!("register {pcr} is missing"));
+        let is_this_image =
+            [(8, self.kernel), (9, self.medium)].iter().all(|(pcr, value)| found.get(pcr) == Some(value));
+        if is_this_image && found.get(&4).is_some_and(|loader| *loader != self.loader) {
+            return Err("register 4 is not as predicted in a start of this very image: the firmware has tried another medium \
+                before this one, or has started another loader"
+                .to_owned());
+        }
+        Ok(Sealing {
+            image_sha256: self.image_sha256,
+            registers: [machine(0)?, machine(2)?, self.loader, machine(7)?, self.kernel, self.medium],
+        })
+    }
+}
+
+/// What a key is sealed to: all registers of a start from an image on one machine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sealing {
+    image_sha256: Sha256Digest,
+    /// The values of [`SEALING_PCRS`].
+    registers: [Sha256Digest; SEALING_PCRS.len()],
+}
+
+impl Sealing {
+    /// The TPM's digest of the policy that only such a start meets.
+    #[must_use]
+    pub fn policy(&self) -> Sha256Digest {
+        sealing_policy(&self.registers)
+    }
+
+    /// The registers and the policy as JSON.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut json =
+            json!({ "image_sha256": self.image_sha256.to_string(), "policy": self.policy().to_string() });
+        for (pcr, value) in SEALING_PCRS.iter().zip(&self.registers) {
+            json[format!("pcr_{pcr}")] = value.to_string().into();
+        }
+        json
+    }
+}
+
+/// As the receiver's configuration has them.
+impl fmt::Display for Sealing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "# TPM registers (SHA-256) after a start from image {}", self.image_sha256)?;
+        writeln!(f, "# 0, 2 and 7 as found on the machine; 4, 8 and 9 from the image")?;
+        let mut numbered = SEALING_PCRS.iter().zip(&self.registers);
+        numbered.try_for_each(|(pcr, value)| writeln!(f, "pcr_{pcr} = \"{value}\""))
     }
 }
 
@@ -129,8 +188,12 @@ pub struct Arguments {
     /// Prints JSON
     #[arg(long)]
     pub json: bool,
-    /// Writes the policy to seal the diode's key with, 32 bytes, as the programs of tpm2-tools take it
+    /// Registers 0, 2 and 7 as found on the machine: as tpm2_pcrread prints them, or a log of the console of a start in which the
+    /// TPM gave no key
     #[arg(long, value_name = "FILE")]
+    pub found: Option<std::path::PathBuf>,
+    /// Writes the policy to seal the diode's key with, 32 bytes, as the programs of tpm2-tools take it
+    #[arg(long, value_name = "FILE", requires = "found")]
     pub policy: Option<std::path::PathBuf>,
 }
 
@@ -171,6 +234,40 @@ mod tests {
         let fields =
             [0x3c, HEADER + 6, HEADER + 20, OPTIONAL + 60, OPTIONAL + 148, SECTION + 16, SECTION + 20];
         fields.iter().any(|field| (*field..field + 4).contains(&place))
+    }
+
+    fn pcrs() -> Pcrs {
+        let digest = |byte| Sha256Digest([byte; 32]);
+        Pcrs { image_sha256: digest(0xee), loader: digest(4), kernel: digest(8), medium: digest(9) }
+    }
+
+    /// Each register's digest is 32 times its number.
+    fn found(pcrs: &[u32]) -> Registers {
+        pcrs.iter().map(|&pcr| (pcr, Sha256Digest([pcr as u8; 32]))).collect()
+    }
+
+    #[test]
+    fn the_machine_tells_0_2_and_7_and_the_image_the_rest() {
+        let expected = Sealing {
+            image_sha256: Sha256Digest([0xee; 32]),
+            registers: [0, 2, 4, 7, 8, 9].map(|pcr| Sha256Digest([pcr; 32])),
+        };
+        let mut of_another_image = found(&[0, 2, 7, 14]);
+        of_another_image.extend([4, 8, 9].map(|pcr| (pcr, Sha256Digest([0x55; 32]))));
+        for told in [found(&[0, 2, 7]), found(&[0, 2, 4, 7, 8, 9]), of_another_image] {
+            assert_eq!(pcrs().on_machine(&told), Ok(expected));
+        }
+        for missing in [0, 2, 7] {
+            let told: Vec<u32> = [0, 2, 7].into_iter().filter(|pcr| *pcr != missing).collect();
+            assert_eq!(pcrs().on_machine(&found(&told)), Err(format!("register {missing} is missing")));
+        }
+    }
+
+    #[test]
+    fn a_machine_that_measures_more_into_4_is_told() {
+        let mut told = found(&[0, 2, 7, 8, 9]);
+        told.insert(4, Sha256Digest([0x44; 32]));
+        assert!(pcrs().on_machine(&told).is_err_and(|why| why.starts_with("register 4 is not as predicted")));
     }
 
     #[test]

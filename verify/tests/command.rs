@@ -167,17 +167,31 @@ fn an_owner_is_compared_with_the_loaders() {
 #[test]
 fn the_policy_is_written_and_never_over_the_image() {
     let folder = tempfile::tempdir().unwrap();
-    let policy = folder.path().join("policy.bin");
+    let [policy, found] = ["policy.bin", "found.txt"].map(|name| folder.path().join(name));
+    let [policy, found] = [&policy, &found].map(|path| path.to_str().unwrap());
     let image = save(image());
-    let output = run(&["pcrs", name(&image), "--json", "--policy", policy.to_str().unwrap()]);
+    let line = |pcr: u32| format!("    {pcr} : 0x{}\n", format!("{pcr:02x}").repeat(32));
+    std::fs::write(found, ["  sha256:\n", &line(0), &line(2), &line(7)].concat()).unwrap();
+    let output = run(&["pcrs", name(&image), "--json", "--found", found, "--policy", policy]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let written: [u8; 32] = std::fs::read(&policy).unwrap().try_into().unwrap();
+    let written: [u8; 32] = std::fs::read(policy).unwrap().try_into().unwrap();
     assert_eq!(told["policy"], Sha256Digest(written).to_string());
-    let output = run(&["pcrs", name(&image), "--policy", name(&image)]);
+    assert_eq!((&told["pcr_0"], &told["pcr_7"]), (&"00".repeat(32).into(), &"07".repeat(32).into()));
+    let output = run(&["pcrs", name(&image), "--found", found, "--policy", name(&image)]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("is what is to be judged"), "{output:?}");
     assert_eq!(std::fs::read(image.path()).unwrap(), common::image());
+
+    let output = run(&["pcrs", name(&image), "--policy", policy]);
+    assert_eq!(output.status.code(), Some(2), "a policy over the image alone");
+    std::fs::write(found, ["  sha256:\n", &line(0), &line(2)].concat()).unwrap();
+    let output = run(&["pcrs", name(&image), "--found", found]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("found.txt: register 7 is missing"),
+        "{output:?}"
+    );
 }
 
 /// The judge shares the image format with the builder, and nothing else.

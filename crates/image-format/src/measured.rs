@@ -13,18 +13,32 @@ pub const KERNEL_PCR: u8 = 8;
 /// The register of configuration, manifest and medium.
 pub const MEDIUM_PCR: u8 = 9;
 
-/// The registers that a key is sealed to, as `TPML_PCR_SELECTION` (TPM 2.0 Library, part 2, section 10.9.7): loader, kernel and
-/// medium, 4, 8 and 9, in the bank of SHA-256. All three can be predicted from an image.
-pub const SEALING_SELECTION: [u8; 10] = [0, 0, 0, 1, 0, 0x0b, 3, 1 << 4, 1 | 1 << 1, 0];
+/// The registers that a key is sealed to: all that tell of code which ran before the kernel, and the kernel's own.
+///
+/// 4, 8 and 9 can be predicted from an image. 0 (the firmware), 2 (UEFI drivers: option ROMs, and those that the variables
+/// `Driver####` name) and 7 (Secure Boot, and by which of its keys this loader was started) are the machine's, and as found there (the
+/// same Profile, section 3.3.4).
+pub const SEALING_PCRS: [u8; 6] = [0, 2, 4, 7, 8, 9];
 
-/// The policy of an index that gives its contents out only while [`SEALING_SELECTION`] has these values, in the order of the
-/// registers (part 3, section 23.7).
+/// Registers 0 to 23 in the bank of SHA-256, as `TPML_PCR_SELECTION` (TPM 2.0 Library, part 2, section 10.9.7).
 #[must_use]
-pub fn sealing_policy(values: &[Sha256Digest; 3]) -> Sha256Digest {
+pub const fn selection(pcrs: &[u8]) -> [u8; 10] {
+    let mut selection = [0, 0, 0, 1, 0, 0x0b, 3, 0, 0, 0];
+    let mut place = 0;
+    while place < pcrs.len() {
+        selection[7 + pcrs[place] as usize / 8] |= 1 << (pcrs[place] % 8);
+        place += 1;
+    }
+    selection
+}
+
+/// The policy of an index that gives its contents out only while [`SEALING_PCRS`] have these values (part 3, section 23.7).
+#[must_use]
+pub fn sealing_policy(values: &[Sha256Digest; SEALING_PCRS.len()]) -> Sha256Digest {
     const POLICY_PCR: [u8; 4] = [0, 0, 1, 0x7f];
     let values = values.iter().fold(Sha256::new(), |hash, value| hash.chain_update(value.0)).finalize();
-    let policy = Sha256::new().chain_update([0; 32]).chain_update(POLICY_PCR).chain_update(SEALING_SELECTION);
-    Sha256Digest(policy.chain_update(values).finalize().into())
+    let policy = Sha256::new().chain_update([0; 32]).chain_update(POLICY_PCR);
+    Sha256Digest(policy.chain_update(selection(&SEALING_PCRS)).chain_update(values).finalize().into())
 }
 
 /// One measurement.
@@ -94,5 +108,18 @@ mod tests {
             "eddf70d1e033ac691606f624bdae4b4e122a267127c6b0afc8a4a61134ec61d5"
         );
         assert_eq!(register(0, &all), Sha256Digest([0; 32]));
+    }
+
+    #[test]
+    fn a_policy_is_over_all_six_registers() {
+        let values = [0, 2, 4, 7, 8, 9].map(|pcr| Sha256Digest([pcr; 32]));
+        // Calculated with Python's hashlib.
+        let expected = "0717d205b2c5f307e6e4692c1901e90c8c8a3d1b25a3c88deb001c98e19dc31b";
+        assert_eq!(sealing_policy(&values).to_string(), expected);
+        for place in 0..values.len() {
+            let mut changed = values;
+            changed[place].0[31] ^= 1;
+            assert_ne!(sealing_policy(&changed), sealing_policy(&values), "place {place}");
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! Why the loader does not start the kernel, in words that a person can act on.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use noreturn_image_format::layout::{ALIGNMENT, BLOCK_BYTES};
+use noreturn_image_format::measured::SEALING_PCRS;
 use noreturn_image_format::{ConfigError, ManifestError, Sha256Digest};
 
 use crate::memory::RAM_BYTES_MIN;
@@ -76,6 +78,8 @@ pub enum Refusal {
         handle: u32,
         /// Its response code, if there is a TPM at all.
         code: Option<u32>,
+        /// The values of [`SEALING_PCRS`] now; none if the TPM does not tell them.
+        registers: Vec<Sha256Digest>,
     },
     /// The image is one that an image which ran here has put out of use.
     Downgrade {
@@ -182,14 +186,15 @@ impl Refusal {
             }
             Self::Config(error) => write!(f, "the configuration: cannot be used\n  {error}"),
             Self::Kernel(error) => write!(f, "the kernel: cannot be started\n  {error}"),
-            Self::Key { handle, code: None } => {
+            Self::Key { handle, code: None, .. } => {
                 write!(f, "the diode's key: lies in a TPM at {handle:#010x}, and there is no TPM 2.0")
             }
-            Self::Key { handle, code: Some(code) } => {
+            Self::Key { handle, code: Some(code), registers } => {
                 write!(
                     f,
                     "the diode's key: the TPM does not give it out\n  handle   {handle:#010x}\n  code     {code:#x}"
-                )
+                )?;
+                write_registers(f, registers)
             }
             Self::Downgrade { version, floor, handle } => write!(
                 f,
@@ -207,6 +212,15 @@ impl Refusal {
             Self::TpmWithoutSha256 => f.write_str("the TPM's registers of SHA-256 are switched off"),
         }
     }
+}
+
+/// As tpm2_pcrread prints them, so that `diode-verify pcrs --found` reads both.
+fn write_registers(f: &mut fmt::Formatter<'_>, registers: &[Sha256Digest]) -> fmt::Result {
+    if !registers.is_empty() {
+        f.write_str("\n  sha256:")?;
+    }
+    let mut numbered = SEALING_PCRS.iter().zip(registers);
+    numbered.try_for_each(|(pcr, value)| write!(f, "\n    {pcr} : 0x{value}"))
 }
 
 fn write_difference(
@@ -229,7 +243,7 @@ impl fmt::Display for Remedy {
             Self::Start => "start the machine from the medium itself,\n  not over a network or from a boot manager",
             Self::Machine => "change the firmware's set-up, or use another machine;\n  see the hardware requirements",
             Self::Seal => {
-                "seal the key on this machine for this very image, or put back\n  the image that it was sealed for"
+                "seal the key on this machine for this very image and these\n  registers, or put back what it was sealed for"
             }
             Self::Newer => {
                 "write the newest image to the medium; to go back,\n  build the older one again with a version that is high enough"
@@ -266,6 +280,7 @@ impl fmt::Display for FirmwareStatus {
 #[cfg(test)]
 mod tests {
     use alloc::string::ToString;
+    use alloc::vec;
 
     use noreturn_image_format::layout::IMAGE_BYTES_MAX;
 
@@ -287,6 +302,18 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_key_tells_the_registers_as_tpm2_pcrread_does() {
+        let registers = SEALING_PCRS.map(|pcr| Sha256Digest([pcr; 32])).to_vec();
+        let text = Refusal::Key { handle: 0x0180_0010, code: Some(0x99d), registers }.to_string();
+        let lines = SEALING_PCRS
+            .map(|pcr| alloc::format!("    {pcr} : 0x{}", alloc::format!("{pcr:02x}").repeat(32)));
+        assert!(
+            text.contains(&alloc::format!("\n  sha256:\n{}\n  what to do: ", lines.join("\n"))),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn no_line_is_wider_than_a_text_screen() {
         let digest = Sha256Digest([0xff; 32]);
         let refusals = [
@@ -304,8 +331,8 @@ mod tests {
             Refusal::Digest { part: "the rest of the medium", expected: digest, found: digest },
             Refusal::Config(ConfigError::Magic),
             Refusal::Kernel("invalid ELF".into()),
-            Refusal::Key { handle: u32::MAX, code: None },
-            Refusal::Key { handle: u32::MAX, code: Some(u32::MAX) },
+            Refusal::Key { handle: u32::MAX, code: None, registers: vec![] },
+            Refusal::Key { handle: u32::MAX, code: Some(u32::MAX), registers: vec![digest; 6] },
             Refusal::Downgrade { version: u32::MAX - 1, floor: u32::MAX, handle: u32::MAX },
             Refusal::OutOfMemory { bytes: usize::MAX },
             Refusal::TooLittleRam { found: u64::MAX },

@@ -2,6 +2,7 @@
 
 use noreturn_image_format::config::release::Release;
 use noreturn_image_format::handover::FloorMemory;
+use noreturn_image_format::measured::SEALING_PCRS;
 use noreturn_loader::Refusal;
 use noreturn_loader::floor::keep;
 use noreturn_loader::sealed::unseal;
@@ -21,11 +22,13 @@ impl Tpm for Answers<'_> {
     }
 }
 
-/// A key is 32 bytes that are not all zero, or there is none.
+/// A key is 32 bytes that are not all zero, or there is none, and then all registers are told or none.
 pub(super) fn sealed(data: &[u8]) {
     match unseal(&mut Answers(data), 0x0180_0000) {
         Ok(key) => assert_ne!(key, [0; 32]),
-        Err(Refusal::Key { code, .. }) => assert!(code.is_some_and(|code| code != 0)),
+        Err(Refusal::Key { code, registers, .. }) => {
+            assert!(code.is_some_and(|code| code != 0) && [0, SEALING_PCRS.len()].contains(&registers.len()));
+        }
         Err(other) => panic!("{other}"),
     }
 }

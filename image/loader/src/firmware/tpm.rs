@@ -3,6 +3,7 @@
 //! Source: TCG EFI Protocol Specification 1.0, section 6 (`EFI_TCG2_PROTOCOL`). The firmware itself measures the loader, into
 //! register 4.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use noreturn_image_format::config::release::Release;
@@ -57,7 +58,7 @@ pub fn keep_floor(handle: u32, release: Release) -> Result<FloorMemory, Refusal>
 /// # Errors
 /// [`Refusal::Key`], or [`Refusal::Tpm`] if the firmware does not let the loader near the TPM.
 pub fn unseal(handle: u32) -> Result<[u8; 32], Refusal> {
-    let tpm = open()?.ok_or(Refusal::Key { handle, code: None })?;
+    let tpm = open()?.ok_or(Refusal::Key { handle, code: None, registers: Vec::new() })?;
     sealed::unseal(&mut Commands(tpm), handle)
 }
 

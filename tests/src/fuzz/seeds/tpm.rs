@@ -1,5 +1,6 @@
 //! Seeds of what a TPM answers.
 
+use noreturn_image_format::measured::{SEALING_PCRS, selection};
 use noreturn_tpm::command::{KEY_TEMPLATE, SELECTION};
 use noreturn_wire::BootId;
 use noreturn_wire::attestation::qualifying_data;
@@ -45,10 +46,17 @@ pub(super) fn keys() -> Vec<Seed> {
     let session = response(0x8001, 0, &[&[3, 0, 0, 0][..], &sized(&[7; 16])].concat());
     let policy = response(0x8001, 0, &[]);
     let key = |key: [u8; 32]| with_session(&[], &sized(&key));
+    let refused = [session.clone(), policy.clone(), response(0x8001, 0x99d, &[])];
+    let register = |pcr: &u8| {
+        let parts = [&[0, 0, 0, 9][..], &selection(&[*pcr]), &[0, 0, 0, 1], &sized(&[*pcr; 32])];
+        response(0x8001, 0, &parts.concat())
+    };
+    let registers: Vec<_> = SEALING_PCRS.iter().map(register).collect();
     vec![
+        ("registers-told", in_turn(&[&refused[..], &registers].concat())),
         ("key", in_turn(&[session.clone(), policy.clone(), key([5; 32])])),
-        ("zeros", in_turn(&[session.clone(), policy.clone(), key([0; 32])])),
-        ("other-registers", in_turn(&[session.clone(), policy, response(0x8001, 0x99d, &[])])),
+        ("zeros", in_turn(&[session.clone(), policy, key([0; 32])])),
+        ("other-registers", in_turn(&refused)),
         ("no-policy", in_turn(&[session, response(0x8001, 0x128, &[])])),
         ("silent", Vec::new()),
     ]
