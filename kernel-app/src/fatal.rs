@@ -1,5 +1,6 @@
 //! What stops the box while it still knows what it does. Running on in an unknown state is not an option.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use noreturn_acpi::AcpiError;
@@ -11,6 +12,8 @@ use noreturn_wire::LastStop;
 
 /// Why the box cannot go on.
 pub enum Fatal {
+    /// This machine computes something else than it should: what that is.
+    SelfTest(Vec<&'static str>),
     /// The loader's arguments are missing or wrong.
     Handover(HandoverError),
     /// The configuration in memory is not the one that the loader measured.
@@ -58,7 +61,8 @@ impl Fatal {
             Self::OutsideReceives(_) => LastStop::OutsideReceives,
             Self::DmaFault(_) | Self::Fence(FenceError::Off { .. }) => LastStop::DmaFault,
             Self::TransmitTimeout(_) => LastStop::TransmitTimeout,
-            Self::Handover(_)
+            Self::SelfTest(_)
+            | Self::Handover(_)
             | Self::ConfigChanged
             | Self::Config(_)
             | Self::Exceptions
@@ -114,6 +118,9 @@ impl From<FenceError> for Fatal {
 impl fmt::Display for Fatal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::SelfTest(names) => {
+                write!(f, "self test failed: {}; use another machine", names.join(", "))
+            }
             Self::Handover(error) => write!(f, "{error}"),
             Self::ConfigChanged => f.write_str("the configuration changed after the loader measured it"),
             Self::Config(error) => write!(f, "configuration: {error}; build the image again"),

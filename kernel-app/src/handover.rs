@@ -12,19 +12,23 @@ use crate::fatal::Fatal;
 /// Arguments looked at; the loader gives fewer.
 const ARGUMENTS_MAX: usize = 16;
 
-/// Reads the arguments, then the configuration where they say it is, and checks it once more.
-pub fn take(argc: i32, argv: *const *const u8) -> Result<(Handover, Config), Fatal> {
+/// Reads the arguments.
+pub fn arguments(argc: i32, argv: *const *const u8) -> Result<Handover, Fatal> {
     let count = usize::try_from(argc).unwrap_or(0).min(ARGUMENTS_MAX);
-    let handover = Handover::parse((0..count).filter_map(|index| argument(argv, index)))?;
-    let bytes = config_bytes(&handover)?;
+    Ok(Handover::parse((0..count).filter_map(|index| argument(argv, index)))?)
+}
+
+/// Reads the configuration where the arguments say that it is, and checks it once more.
+pub fn config(handover: &Handover) -> Result<Config, Fatal> {
+    let bytes = config_bytes(handover)?;
     if Sha256Digest::of(bytes) != handover.config_sha256 {
         return Err(Fatal::ConfigChanged);
     }
     let mut config = Config::decode(bytes)?;
     if let Key::Tpm(_) = config.diode.key {
-        config.diode.key = Key::Here(key(&handover)?);
+        config.diode.key = Key::Here(key(handover)?);
     }
-    Ok((handover, config))
+    Ok(config)
 }
 
 fn argument(argv: *const *const u8, index: usize) -> Option<&'static str> {

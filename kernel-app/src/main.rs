@@ -23,6 +23,7 @@ mod outside;
 #[cfg(feature = "planted")]
 mod planted;
 mod protect;
+mod self_test;
 mod settings;
 mod stop;
 mod trace;
@@ -64,8 +65,11 @@ fn start(argc: i32, argv: *const *const u8) -> Result<Running, Fatal> {
     clock::learn();
     exceptions::install()?;
     protect::apply()?;
-    let (handover, config) = handover::take(argc, argv)?;
+    let handover = handover::arguments(argc, argv)?;
+    // First, so that whatever stops the box from here on is told by the next boot.
     let trace = trace::take(handover.trace_address);
+    self_test::run()?;
+    let config = handover::config(&handover)?;
     let clock = Clock::start();
     let mut machine = Machine::new();
     let cards = [config.outside.card, config.inside.card].map(machine::address);

@@ -13,6 +13,12 @@ fn resets(fault: &str, watchdog: Watchdog, word: &str, last_stop: &str) -> Resul
     assert_eq!((&first["image_check"], &first["watchdog"]), (&"match".into(), &word.into()));
     let said = world.machine.wait_for_serial(&format!("noreturn: {fault}"))?;
     assert_eq!(said.matches("noreturn loader: measuring").count(), 1, "it reset before it was told to");
+    for passed in [
+        "noreturn loader: self tests passed: SHA-256, Ed25519",
+        "noreturn: self tests passed: SHA-256, HKDF-SHA256, ChaCha20-Poly1305, Reed-Solomon parity",
+    ] {
+        assert_eq!(said.matches(passed).count(), 1, "{passed}, in\n{said}");
+    }
     let second = world.wait_for_last_stop(last_stop)?;
     assert_eq!((&second["image_check"], &second["watchdog"]), (&"match".into(), &word.into()));
     assert_ne!(first["boot"], second["boot"]);

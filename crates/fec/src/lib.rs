@@ -20,9 +20,11 @@ mod matrix;
 mod multiply;
 mod patterns;
 mod rows;
+mod self_test;
 
 pub use coefficients::Coefficients;
 pub use decode::{Decoder, NotEnoughShards, Shards};
 pub use encode::Encoder;
 pub use geometry::{Geometry, GeometryError};
 pub use multiply::Kernel;
+pub use self_test::KnownBlock;

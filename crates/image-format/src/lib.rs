@@ -16,6 +16,7 @@ pub mod layout;
 pub mod manifest;
 pub mod measured;
 pub mod owner;
+pub mod self_test;
 #[cfg(feature = "std")]
 pub mod stick;
 

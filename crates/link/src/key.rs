@@ -7,6 +7,7 @@
 
 #[cfg(any(test, not(feature = "vectors")))]
 mod portable;
+pub mod self_test;
 #[cfg(test)]
 mod tests;
 #[cfg(any(test, feature = "vectors"))]
@@ -48,10 +49,7 @@ impl fmt::Debug for FrameKey {
 impl FrameKey {
     pub(crate) fn derive(key: &DiodeKey, diode: DiodeId, boot: BootId) -> Self {
         let mut frame_key = [0; 32];
-        let hkdf = Hkdf::<Sha256>::new(Some(&boot.0), &key.0);
-        // 32 bytes are always a valid length for HKDF-SHA256 (at most 255 × 32).
-        let expanded = hkdf.expand_multi_info(&[INFO, &diode.0.to_be_bytes()], &mut frame_key);
-        debug_assert!(expanded.is_ok());
+        expand(&key.0, &boot.0, &[INFO, &diode.0.to_be_bytes()], &mut frame_key);
         Self(Cipher::new(&frame_key))
     }
 
@@ -74,6 +72,12 @@ impl FrameKey {
     ) -> Option<&'a [u8]> {
         self.0.open(nonce(frame), header, sealed)
     }
+}
+
+/// HKDF-SHA256 for at most 255 × 32 bytes of `output`; the parts of `info` count as one.
+fn expand(key: &[u8], salt: &[u8], info: &[&[u8]], output: &mut [u8]) {
+    let expanded = Hkdf::<Sha256>::new(Some(salt), key).expand_multi_info(info, output);
+    debug_assert!(expanded.is_ok());
 }
 
 /// 96 bits: four zero bytes, then the frame number, big-endian.

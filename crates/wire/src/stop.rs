@@ -26,7 +26,8 @@ pub enum LastStop {
         /// Number of the exception, 0 to 31.
         vector: u8,
     },
-    /// It could not start: its configuration, memory or a card was not what it must be. The console said which.
+    /// It could not start: a self test failed, or its configuration, memory or a card was not what it must be. The console
+    /// said which.
     NotStarted,
     /// The processor gave no random numbers.
     NoEntropy,

@@ -69,10 +69,15 @@ pub fn config(contents: &[u8]) -> Result<Config, Refusal> {
 fn signed_manifest<'a>(image: &'a [u8], owner: &[u8; 32]) -> Result<(Manifest, &'a [u8]), Refusal> {
     let bytes = image.get(MANIFEST_RANGE).ok_or_else(|| too_short(image.len() as u64))?;
     let parsed = Manifest::parse(bytes).map_err(Refusal::Manifest)?;
-    PublicKey::new(*owner)
-        .verify(parsed.signed, &Signature::new(parsed.signature))
-        .map_err(|_| Refusal::Signature { owner: *owner })?;
+    if !is_signed(owner, parsed.signed, parsed.signature) {
+        return Err(Refusal::Signature { owner: *owner });
+    }
     Ok((parsed.manifest, parsed.text))
+}
+
+/// Whether `signature` is an Ed25519 signature of `message` by who has the secret key to `public` (RFC 8032).
+pub(crate) fn is_signed(public: &[u8; 32], message: &[u8], signature: [u8; 64]) -> bool {
+    PublicKey::new(*public).verify(message, &Signature::new(signature)).is_ok()
 }
 
 fn part<'a>(image: &'a [u8], name: &'static str, part: &Part) -> Result<&'a [u8], Refusal> {

@@ -16,6 +16,7 @@ pub mod memory;
 pub mod paging;
 pub mod refusal;
 pub mod sealed;
+pub mod self_test;
 pub mod tpm;
 
 pub use refusal::Refusal;

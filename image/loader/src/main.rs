@@ -18,7 +18,7 @@ use noreturn_image_format::measured::measurements;
 use noreturn_image_format::{Config, Handover};
 use noreturn_loader::Refusal;
 use noreturn_loader::check::{self, Checked, HEAD_BYTES};
-use noreturn_loader::floor;
+use noreturn_loader::{floor, self_test};
 use uefi::{Status, entry};
 
 use firmware::console::Console;
@@ -40,6 +40,8 @@ fn main() -> Status {
 fn boot() -> Result<Infallible, Refusal> {
     let mut console = Console::open();
     console.say(format_args!("start, Secure Boot is {}", secure_boot::state()));
+    self_test::run()?;
+    console.say(format_args!("self tests passed: {}", self_test::NAMES.join(", ")));
     let acpi_root = launch::find_acpi_root().ok_or(Refusal::NoAcpi)?;
     let stopwatch = Stopwatch::start(acpi_root);
 

@@ -20,6 +20,8 @@ pub struct FirmwareStatus(
 /// Why the loader does not start the kernel.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Refusal {
+    /// This machine computes something else than it should: what that is.
+    SelfTest(Vec<&'static str>),
     /// The loader's own device is neither a partition of a disk nor the bootable part of a CD.
     NotFromPartition,
     /// The firmware shows no disk that holds the loader's partition.
@@ -126,7 +128,8 @@ impl Refusal {
     fn remedy(&self) -> Remedy {
         match self {
             Self::NotFromPartition | Self::NoDisk => Remedy::Start,
-            Self::BlockSize { .. }
+            Self::SelfTest(_)
+            | Self::BlockSize { .. }
             | Self::OutOfMemory { .. }
             | Self::TooLittleRam { .. }
             | Self::FiveLevelPaging
@@ -159,6 +162,7 @@ impl fmt::Display for Refusal {
 impl Refusal {
     fn write_fact(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::SelfTest(names) => write!(f, "self test failed: {}", names.join(", ")),
             Self::NotFromPartition => f.write_str("the loader was not started from a disk or CD"),
             Self::NoDisk => f.write_str("the firmware shows no disk around the loader's partition"),
             Self::BlockSize { found } => {
@@ -317,6 +321,7 @@ mod tests {
     fn no_line_is_wider_than_a_text_screen() {
         let digest = Sha256Digest([0xff; 32]);
         let refusals = [
+            Refusal::SelfTest(crate::self_test::NAMES.to_vec()),
             Refusal::NotFromPartition,
             Refusal::NoDisk,
             Refusal::BlockSize { found: u32::MAX },

@@ -1,0 +1,121 @@
+//! Known answers of what keys and seals a frame, for a sender that starts.
+
+use core::hint::black_box;
+
+use noreturn_wire::frame::TAG_BYTES;
+
+use super::{Cipher, expand};
+
+/// RFC 5869, appendix A.1: key material, salt, info, and the output.
+static HKDF: ([u8; 22], [u8; 13], [u8; 10], [u8; 42]) = (
+    [0x0b; 22],
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+    [0xf0, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9],
+    *b"\x3c\xb2\x5f\x25\xfa\xac\xd5\x7a\x90\x43\x4f\x64\xd0\x36\x2f\x2a\x2d\x2d\x0a\x90\xcf\x1a\x5a\x4c\x5d\xb0\x2d\
+       \x56\xec\xc4\xc5\xbf\x34\x00\x72\x08\xd5\xb8\x87\x18\x58\x65",
+);
+
+/// Whether HKDF-SHA256 gives the known output.
+#[must_use]
+pub fn is_hkdf_right() -> bool {
+    is_hkdf(|key, salt, info, output| expand(key, salt, &[info], output))
+}
+
+fn is_hkdf(expand: impl Fn(&[u8], &[u8], &[u8], &mut [u8])) -> bool {
+    let (key, salt, info, answer) = black_box(&HKDF);
+    let mut output = [0; 42];
+    expand(key, salt, info, &mut output);
+    output == *answer
+}
+
+/// RFC 8439, section 2.8.2.
+struct Sealed {
+    key: [u8; 32],
+    nonce: [u8; 12],
+    associated: [u8; 12],
+    plaintext: [u8; 114],
+    ciphertext: [u8; 114],
+    tag: [u8; TAG_BYTES],
+}
+
+static SEALED: Sealed = Sealed {
+    key: *b"\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f\
+            \x90\x91\x92\x93\x94\x95\x96\x97\x98\x99\x9a\x9b\x9c\x9d\x9e\x9f",
+    nonce: [7, 0, 0, 0, 0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47],
+    associated: [0x50, 0x51, 0x52, 0x53, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7],
+    plaintext: *b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen \
+                  would be it.",
+    ciphertext: *b"\xd3\x1a\x8d\x34\x64\x8e\x60\xdb\x7b\x86\xaf\xbc\x53\xef\x7e\xc2\xa4\xad\xed\x51\x29\x6e\x08\xfe\xa9\xe2\
+                   \xb5\xa7\x36\xee\x62\xd6\x3d\xbe\xa4\x5e\x8c\xa9\x67\x12\x82\xfa\xfb\x69\xda\x92\x72\x8b\x1a\x71\xde\x0a\
+                   \x9e\x06\x0b\x29\x05\xd6\xa5\xb6\x7e\xcd\x3b\x36\x92\xdd\xbd\x7f\x2d\x77\x8b\x8c\x98\x03\xae\xe3\x28\x09\
+                   \x1b\x58\xfa\xb3\x24\xe4\xfa\xd6\x75\x94\x55\x85\x80\x8b\x48\x31\xd7\xbc\x3f\xf4\xde\xf0\x8e\x4b\x7a\x9d\
+                   \xe5\x76\xd2\x65\x86\xce\xc6\x4b\x61\x16",
+    tag: *b"\x1a\xe1\x0b\x59\x4f\x09\xe2\x6a\x7e\x90\x2e\xcb\xd0\x60\x06\x91",
+};
+
+/// Whether ChaCha20-Poly1305 seals the known plaintext as it should. Opening is the receiver's.
+#[must_use]
+pub fn is_cipher_right() -> bool {
+    is_cipher(|key, nonce, associated, payload| Cipher::new(key).seal(nonce, associated, payload))
+}
+
+fn is_cipher(seal: impl Fn(&[u8; 32], [u8; 12], &[u8], &mut [u8]) -> [u8; TAG_BYTES]) -> bool {
+    let known = black_box(&SEALED);
+    let mut payload = known.plaintext;
+    let tag = seal(&known.key, known.nonce, &known.associated, &mut payload);
+    payload == known.ciphertext && tag == known.tag
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{portable, vectors};
+    use super::*;
+
+    #[test]
+    fn ours_and_both_ciphers_give_the_known_answers() {
+        assert!(is_hkdf_right() && is_cipher_right());
+        assert!(is_cipher(
+            |key, nonce, associated, payload| portable::Cipher::new(key).seal(nonce, associated, payload)
+        ));
+        assert!(is_cipher(
+            |key, nonce, associated, payload| vectors::Cipher::new(key).seal(nonce, associated, payload)
+        ));
+    }
+
+    #[test]
+    fn output_that_is_wrong_anywhere_fails() {
+        for bit in 0..42 * 8 {
+            let wrong = |key: &[u8], salt: &[u8], info: &[u8], output: &mut [u8]| {
+                expand(key, salt, &[info], output);
+                output[bit / 8] ^= 1 << (bit % 8);
+            };
+            assert!(!is_hkdf(wrong), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_seal_that_is_wrong_anywhere_fails() {
+        for bit in 0..(114 + TAG_BYTES) * 8 {
+            let wrong = |key: &[u8; 32], nonce, associated: &[u8], payload: &mut [u8]| {
+                let mut tag = Cipher::new(key).seal(nonce, associated, payload);
+                let byte = payload.iter_mut().chain(&mut tag).nth(bit / 8);
+                *byte.expect("there are as many") ^= 1 << (bit % 8);
+                tag
+            };
+            assert!(!is_cipher(wrong), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn each_part_of_the_question_counts() {
+        let seal = |key: &[u8; 32], nonce, associated: &[u8], payload: &mut [u8]| {
+            Cipher::new(key).seal(nonce, associated, payload)
+        };
+        assert!(!is_cipher(|_, nonce, associated, payload| seal(&[0; 32], nonce, associated, payload)));
+        assert!(!is_cipher(|key, _, associated, payload| seal(key, [0; 12], associated, payload)));
+        assert!(!is_cipher(|key, nonce, _, payload| seal(key, nonce, &[], payload)));
+        assert!(!is_hkdf(|_, salt, info, output| expand(&[], salt, &[info], output)));
+        assert!(!is_hkdf(|key, _, info, output| expand(key, &[], &[info], output)));
+        assert!(!is_hkdf(|key, salt, _, output| expand(key, salt, &[], output)));
+    }
+}
