@@ -7,6 +7,7 @@
 
 mod bill;
 pub mod corpus;
+mod device_path;
 mod dmar;
 mod fec;
 mod floor;
@@ -47,6 +48,7 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "bill", run: bill::bill, mutations: 20_000 },
     Target { name: "config", run: formats::config, mutations: 200_000 },
+    Target { name: "device_path", run: device_path::device_path, mutations: 200_000 },
     Target { name: "dmar", run: dmar::dmar, mutations: 100_000 },
     Target { name: "fec", run: fec::fec, mutations: 8000 },
     Target { name: "floor", run: floor::floor, mutations: 100_000 },

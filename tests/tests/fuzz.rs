@@ -50,6 +50,7 @@ macro_rules! targets {
 targets!(
     bill,
     config,
+    device_path,
     dmar,
     fec,
     floor,

@@ -143,16 +143,26 @@ fn every_flipped_bit_of_a_quote_is_found() {
         forged.statement[bit / 8] ^= 1 << (bit % 8);
         assert_eq!(judge(&tpm, forged), Some(Check::Mismatch(Fault::Forged)), "bit {bit}");
     }
-    for byte in 0..64 {
+    for bit in 0..512 {
+        let flip = |point: &mut Point| {
+            let half = if bit < 256 { &mut point.0 } else { &mut point.1 };
+            half[bit % 256 / 8] ^= 1 << (bit % 8);
+        };
         let mut forged = quote.clone();
-        let place = if byte < 32 { &mut forged.signature.0 } else { &mut forged.signature.1 };
-        place[byte % 32] ^= 0x10;
-        assert_eq!(judge(&tpm, forged), Some(Check::Mismatch(Fault::Forged)), "byte {byte}");
+        flip(&mut forged.signature);
+        assert_eq!(judge(&tpm, forged), Some(Check::Mismatch(Fault::Forged)), "signature, bit {bit}");
+        let mut other = quote.clone();
+        flip(&mut other.key);
+        assert_eq!(judge(&tpm, other), Some(Check::Mismatch(Fault::Key)), "key, bit {bit}");
     }
-    for register in 0..6 {
+    for (register, bit) in (0..6).flat_map(|register| (0..256).map(move |bit| (register, bit))) {
         let mut forged = quote.clone();
-        forged.pcrs[register][31] ^= 1;
-        assert_eq!(judge(&tpm, forged), Some(Check::Mismatch(Fault::Forged)), "register {register}");
+        forged.pcrs[register][bit / 8] ^= 1 << (bit % 8);
+        assert_eq!(
+            judge(&tpm, forged),
+            Some(Check::Mismatch(Fault::Forged)),
+            "register {register}, bit {bit}"
+        );
     }
 }
 

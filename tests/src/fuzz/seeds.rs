@@ -2,6 +2,7 @@
 //!
 //! `cargo run -p noreturn-tests --bin fuzz-seeds` writes them anew after a format has changed.
 
+mod device_path;
 mod dmar;
 mod formats;
 mod receiver;
@@ -22,6 +23,7 @@ pub fn of(name: &str) -> Vec<Seed> {
     match name {
         "bill" => formats::bills(),
         "config" => formats::configs(),
+        "device_path" => device_path::device_paths(),
         "dmar" => dmar::dmars(),
         "fec" => scripts::fec(),
         "floor" => tpm::floors(),
