@@ -1,6 +1,6 @@
 """Proves claims about the machine code of a kernel, and shows that they can fail.
 
-usage: python proof KERNEL [--image IMAGE] [--planted PLANTED_KERNEL] [--only ID]...
+usage: python proof KERNEL [--image IMAGE] [--planted PLANTED_KERNEL] [--report FILE] [--only ID]...
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--planted", help="a kernel that holds what no kernel must, where the claims must fail")
     parser.add_argument("--image", help="an image that must hold the kernel")
     parser.add_argument("--only", action="append", help="the id of a claim, to prove only that", default=[])
+    parser.add_argument("--report", help="a file to write the results to, for `diode-verify check --proof`")
     options = parser.parse_args()
     claims = [c for c in CLAIMS if not options.only or c.id in options.only]
     try:
@@ -34,8 +35,11 @@ def main() -> int:
     if kernel.data not in image:
         print(f"{options.image} does not hold these bytes: run scripts/build")
         return 1
-    passed = [report.tell(claim, kernel) for claim in claims]
-    passed += show_failures(kernel, claims, options.planted)
+    proved = [{"id": claim.id, "proved": report.tell(claim, kernel)} for claim in claims]
+    faults = show_failures(kernel, claims, options.planted)
+    if options.report:
+        Path(options.report).write_text(report.machine_readable(kernel, proved, faults))
+    passed = [claim["proved"] for claim in proved] + [fault["found"] for fault in faults]
     print(f"{sum(passed)} passed, {len(passed) - sum(passed)} failed")
     return 0 if passed and all(passed) else 1
 

@@ -83,7 +83,7 @@ class Card:
     driver: Region
 
     @staticmethod
-    def of(layout: Layout, registers: Policy, driver: Policy) -> "Card":
+    def of(layout: Layout, registers: Policy | None, driver: Policy | None) -> "Card":
         """A card of which stores to registers and to the driver's object are judged by these."""
         return Card(
             layout,

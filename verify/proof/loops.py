@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+import pyvex
 import z3
 
 import graph
@@ -27,7 +28,8 @@ COUNT = 24
 # Behind VEX's offset of r15 come the flags and the instruction pointer.
 GENERAL_END = 144
 STEP_BYTES = 8
-LESS_THAN = (256,)
+LESS_THAN = 256
+LIMIT_MAX = 4096
 ROUNDS_MAX = 200
 
 
@@ -229,13 +231,19 @@ class Loops:
             left = [i for i, c in zip(left, conditions) if z3.is_true(model.eval(c, model_completion=True))]
         return left
 
+    def limits(self, loop: Loop) -> list[int]:
+        """Constants that a value of the loop may stay below: those in its instructions, and the ring's length."""
+        blocks = (self.executor.kernel.instruction(address) for address in loop.body)
+        constants = (s.data.con.value for b in blocks for s in b.statements if isinstance(s, pyvex.stmt.WrTmp) and isinstance(s.data, pyvex.expr.Const))
+        return sorted({LESS_THAN, *(int(limit) for limit in constants if 0 < limit <= LIMIT_MAX)})
+
     def true_at_entry(self, state: State, loop: Loop) -> list[Invariant]:
         """The invariants worth trying that are true when the loop is entered."""
         words = {v: x for v, x in loop.entry.items() if x.size() == 64}
         words = {v: x for v, x in words.items() if v[0] != REGISTERS or v[1] < GENERAL_END}
         changed = [v for v in sorted(loop.changed) if v in words]
         tried = [Invariant("multiple", v) for v in changed]
-        tried += [Invariant("below constant", v, limit) for v in changed for limit in LESS_THAN]
+        tried += [Invariant("below constant", v, limit) for v in changed for limit in self.limits(loop)]
         tried += [Invariant(kind, v) for kind in ("shrinks", "not zero") for v in changed]
         tried += [Invariant(kind, a, b) for kind in ("together", "opposite") for a, b in combinations(changed, 2)]
         for first in changed:

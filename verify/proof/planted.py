@@ -115,6 +115,26 @@ def igb_tail_becomes_receive_control(patch: Patch) -> None:
     patch.constant(f"{IGB_DRIVER}::transmit", 0xE018, 0xC028)
 
 
+def igb_receiver_is_not_judged(patch: Patch) -> None:
+    """The same of an igb card."""
+    patch.replace(f"{IGB_DRIVER}::check_receive_off", bytes.fromhex("85c074"), bytes.fromhex("85c0eb"))
+
+
+def another_bit_of_queues_is_judged(patch: Patch) -> None:
+    """`bt $25,%eax`, the bit that says that a queue is on, becomes `bt $30,%eax`."""
+    patch.replace(f"{IGB_DRIVER}::check_receive_off", bytes.fromhex("0fbae019"), bytes.fromhex("0fbae01e"))
+
+
+def queues_are_not_read(patch: Patch) -> None:
+    """`test %r12,%r12; je` becomes `test %r12,%r12; jmp`: no receive queue is looked at."""
+    patch.replace(f"{IGB_DRIVER}::check_receive_off", bytes.fromhex("4d85e474"), bytes.fromhex("4d85e4eb"))
+
+
+def another_queue_is_asked(patch: Patch) -> None:
+    """The queue that is selected is not the receive queue: `xor %ecx,%ecx` becomes `mov $1,%cl`."""
+    patch.replace(f"<{NIC}virtio::transmit_registers::TransmitRegisters<{MMIO}>>::is_receive_queue_enabled", bytes.fromhex("31c9"), bytes.fromhex("b101"))
+
+
 @dataclass(frozen=True)
 class Fault:
     """A change, and the claim that must fail of it."""
@@ -137,17 +157,22 @@ FAULTS = [
     Fault("F09", "the payload is copied behind its place in the frame", "P07", payload_starts_behind),
     Fault("F12", "asking whether the receiver is off switches another bit of CTRL off than PAUSE's", "P03", looking_changes_more),
     Fault("F11", "sending with an igb card writes RXDCTL (0xC028), which switches a receive queue on, in place of the tail", "P08", igb_tail_becomes_receive_control),
+    Fault("F12", "the receiver of an 82574 is off whatever RCTL holds", "P09", receiver_is_not_judged),
+    Fault("F13", "the receiver of an igb card is off whatever RCTL holds", "P09", igb_receiver_is_not_judged),
+    Fault("F14", "a receive queue of an igb card is off whatever its enable bit is", "P09", another_bit_of_queues_is_judged),
+    Fault("F15", "no receive queue of an igb card is looked at", "P09", queues_are_not_read),
+    Fault("F16", "a virtio card is asked for another queue than the one that receives", "P09", another_queue_is_asked),
 ]
 
 
-def show_failures(kernel: Kernel, claims: list[Claim], planted: str | None) -> list[bool]:
-    """Makes each fault for the claims that are tried; whether each was found."""
+def show_failures(kernel: Kernel, claims: list[Claim], planted: str | None) -> list[dict[str, object]]:
+    """Makes each fault for the claims that are tried; of each its id, its claim, and whether it was found."""
     memory.FAILURES_MAX = 1
     by_id = {claim.id: claim for claim in claims}
-    found = [is_found(fault, by_id[fault.claim], kernel) for fault in FAULTS if fault.claim in by_id]
+    found = [(fault.id, fault.claim, is_found(fault, by_id[fault.claim], kernel)) for fault in FAULTS if fault.claim in by_id]
     if planted is not None and "P04" in by_id:
-        found.append(is_receiver_found(planted, by_id["P04"]))
-    return found
+        found.append(("F10", "P04", is_receiver_found(planted, by_id["P04"])))
+    return [{"id": id_, "claim": claim, "found": is_found_} for id_, claim, is_found_ in found]
 
 
 def is_found(fault: Fault, claim: Claim, kernel: Kernel) -> bool:

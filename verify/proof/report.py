@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 import time
 
@@ -9,11 +10,18 @@ from claim import Claim, Outcome
 from kernel import Kernel, ProofError
 
 WIDTH = 140
+FORMAT = "noreturn-proof-1"
 
 
 def head(kernel: Kernel) -> None:
     """Which kernel it is about."""
     print(f"kernel {kernel.path}\nSHA-256 {kernel.sha256}, {len(kernel.data)} bytes\n")
+
+
+def machine_readable(kernel: Kernel, claims: list[dict[str, object]], faults: list[dict[str, object]]) -> str:
+    """The results as JSON: which kernel, whether each claim was proved, and whether each planted fault was found."""
+    results = {"format": FORMAT, "kernel_sha256": kernel.sha256, "kernel_bytes": len(kernel.data), "claims": claims, "faults": faults}
+    return json.dumps(results, indent=2) + "\n"
 
 
 def attempt(claim: Claim, kernel: Kernel) -> Outcome:
