@@ -28,6 +28,7 @@ const STUB_BYTES: u64 = 16;
 // Each stub pushes its number. Nothing is saved: nobody returns.
 global_asm!(
     ".balign 16",
+    ".type noreturn_exception_stubs, @function",
     "noreturn_exception_stubs:",
     ".set vector, 0",
     ".rept {exceptions}",
@@ -41,6 +42,8 @@ global_asm!(
     "andq $-16, %rsp",
     "cld",
     "call {raised}",
+    // With a size it is a function to whoever reads the symbols.
+    ".size noreturn_exception_stubs, . - noreturn_exception_stubs",
     exceptions = const EXCEPTIONS,
     stub_bytes = const STUB_BYTES,
     raised = sym raised,

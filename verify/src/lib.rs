@@ -1,4 +1,5 @@
-//! Judges an image without trusting its builder: it reads partition table, file system and kernel with code of its own.
+//! Judges an image with code that its builder does not share: it reads partition table, file system and kernel by itself. What it says of
+//! machine code goes by the builder's names, unless it is given an independent rebuild and a proof: [`Report::kind`].
 //!
 //! [`judge`] is pure and total: whatever the bytes are, it ends with a verdict. Each rule has an id, a file in
 //! `rules`, and a line in `docs/image.md`.
@@ -17,6 +18,7 @@ mod medium;
 pub mod model;
 pub mod pcrs;
 mod program;
+mod proof;
 pub mod release;
 mod report;
 pub mod reproduce;
@@ -31,6 +33,7 @@ use noreturn_site::Summary;
 
 pub use authenticode::Certificate;
 pub use bill::{BILL_BYTES_MAX, Bill};
+pub use proof::{PROOF_BYTES_MAX, Proof};
 pub use report::{Asked, Finding, Outcome, Report};
 
 use medium::Medium;
@@ -48,6 +51,10 @@ pub struct Expectations {
     pub secure_boot: Option<Certificate>,
     /// The bill of materials that came with it.
     pub bill: Option<Bill>,
+    /// An image that somebody else built from the same sources.
+    pub rebuilt: Option<Vec<u8>>,
+    /// What was proved of its kernel.
+    pub proof: Option<Proof>,
 }
 
 /// Judges an image by every rule.
@@ -56,9 +63,15 @@ pub fn judge(image: &[u8], expectations: &Expectations) -> Report {
     let medium = Medium::read(image);
     let mut findings = rules::judge_medium(&medium, expectations);
     findings.extend(rules::judge_kernel(medium.kernel()));
-    let &Expectations { image_sha256, owner, ref config, ref secure_boot, ref bill } = expectations;
-    let secure_boot = secure_boot.as_ref().map(Certificate::sha256);
-    let asked = Asked { image_sha256, owner, site: config.is_some(), secure_boot, bill: bill.is_some() };
+    let asked = Asked {
+        image_sha256: expectations.image_sha256,
+        owner: expectations.owner,
+        site: expectations.config.is_some(),
+        secure_boot: expectations.secure_boot.as_ref().map(Certificate::sha256),
+        bill: expectations.bill.is_some(),
+        rebuilt: expectations.rebuilt.as_deref().map(Sha256Digest::of),
+        proof: expectations.proof.is_some(),
+    };
     Report {
         image_bytes: image.len() as u64,
         image_sha256: medium.sha256,

@@ -12,12 +12,13 @@ use clap::{ColorChoice, Parser, Subcommand};
 use noreturn_image_format::stick::{self, Behind};
 use noreturn_image_format::{Sha256Digest, owner};
 use noreturn_verify::{
-    BILL_BYTES_MAX, Bill, Certificate, Expectations, Report, judge, pcrs, release, reproduce,
+    BILL_BYTES_MAX, Bill, Certificate, Expectations, PROOF_BYTES_MAX, Proof, Report, judge, pcrs, release,
+    reproduce,
 };
 
 const EXIT_CODES: &str = "Exit code: 0 if no rule is broken, 1 if one is, 2 if nobody can tell.";
 
-/// Judges the diode's bootable medium without trusting its builder.
+/// Judges the diode's bootable medium with code that its builder does not share.
 #[derive(Parser)]
 #[command(version, after_help = EXIT_CODES)]
 struct Arguments {
@@ -27,7 +28,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Judges an image by every rule
+    /// Judges an image by every rule: a lint, or with --rebuilt and --proof a check
     Check(Check),
     /// Predicts what a TPM attests of a start from an image
     Pcrs(pcrs::Arguments),
@@ -57,6 +58,13 @@ struct Check {
     /// The bill of materials that came with the image, which `scripts/build` writes as sbom.cdx.json
     #[arg(long, value_name = "FILE")]
     sbom: Option<PathBuf>,
+    /// An image that somebody else built from the same sources, such as with `diode-verify reproduce --keep`; without it and --proof
+    /// this is a lint
+    #[arg(long, value_name = "IMAGE")]
+    rebuilt: Option<PathBuf>,
+    /// The report of `scripts/prove --report` on the kernel; without it and --rebuilt this is a lint
+    #[arg(long, value_name = "FILE")]
+    proof: Option<PathBuf>,
     /// Prints JSON
     #[arg(long)]
     json: bool,
@@ -90,8 +98,12 @@ fn check(arguments: &Check) -> anyhow::Result<Report> {
     let owner = arguments.key.as_deref().map(read_key).transpose()?;
     let secure_boot = arguments.secure_boot_cert.as_deref().map(read_certificate).transpose()?;
     let bill = arguments.sbom.as_deref().map(read_bill).transpose()?;
+    let rebuilt =
+        arguments.rebuilt.as_deref().map(|path| read_rebuilt(path, &arguments.image)).transpose()?;
+    let proof = arguments.proof.as_deref().map(read_proof).transpose()?;
     let (image, behind) = read(&arguments.image)?;
-    let expectations = Expectations { image_sha256: arguments.sha256, owner, config, secure_boot, bill };
+    let image_sha256 = arguments.sha256;
+    let expectations = Expectations { image_sha256, owner, config, secure_boot, bill, rebuilt, proof };
     let report = Report { behind, ..judge(&image, &expectations) };
     // The page first: whoever sees a verdict may count on the page.
     arguments.html.as_deref().map(|page| write_page(arguments, page, &report)).transpose()?;
@@ -113,7 +125,8 @@ fn print(arguments: &Check, report: &Report) -> io::Result<()> {
 
 /// Writes the page for auditors, over nothing that was judged.
 fn write_page(arguments: &Check, page: &Path, report: &Report) -> anyhow::Result<()> {
-    let asked = [&arguments.site, &arguments.key, &arguments.secure_boot_cert, &arguments.sbom];
+    let Check { site, key, secure_boot_cert, sbom, rebuilt, proof, .. } = arguments;
+    let asked = [site, key, secure_boot_cert, sbom, rebuilt, proof];
     spare(page, [&arguments.image].into_iter().chain(asked.into_iter().flatten()))?;
     let image_name = arguments.image.file_name().unwrap_or(arguments.image.as_os_str()).to_string_lossy();
     std::fs::write(page, report.to_html(&image_name))
@@ -181,6 +194,18 @@ fn read(path: &Path) -> anyhow::Result<(Vec<u8>, Behind)> {
 fn read_bill(path: &Path) -> anyhow::Result<Bill> {
     let text = read_at_most(path, BILL_BYTES_MAX)?;
     Bill::parse(&text).map_err(|what| anyhow::anyhow!("{}: {what}", path.display()))
+}
+
+/// Reads an image that was built elsewhere, which the image itself is not.
+fn read_rebuilt(path: &Path, image: &Path) -> anyhow::Result<Vec<u8>> {
+    let is_same = matches!((path.canonicalize(), image.canonicalize()), (Ok(a), Ok(b)) if a == b);
+    anyhow::ensure!(!is_same, "{}: is the image itself, and no rebuild", path.display());
+    Ok(read(path)?.0)
+}
+
+fn read_proof(path: &Path) -> anyhow::Result<Proof> {
+    let text = read_at_most(path, PROOF_BYTES_MAX)?;
+    Proof::parse(&text).map_err(|what| anyhow::anyhow!("{}: {what}", path.display()))
 }
 
 fn read_at_most(path: &Path, bytes_max: u64) -> anyhow::Result<Vec<u8>> {

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use noreturn_image_format::layout::{BLOCK_BYTES, LOADER_PATH, MANIFEST_RANGE};
 use noreturn_image_format::manifest::Parsed;
-use noreturn_image_format::{Manifest, Part, Sha256Digest};
+use noreturn_image_format::{Manifest, Part, Sha256Digest, owner};
 
+use crate::authenticode::without_signature;
 use crate::bytes::blocks;
 use crate::fat::{self, Volume};
 use crate::gpt::{self, Partition};
@@ -39,6 +40,14 @@ impl<'a> Medium<'a> {
     pub fn loader(&self) -> Result<&[u8], String> {
         let volume = self.volume.as_ref().map_err(|_| "the file system cannot be read".to_owned())?;
         volume.files.get(LOADER_PATH).map(Vec::as_slice).ok_or_else(|| format!("{LOADER_PATH} is missing"))
+    }
+
+    /// The loader as it was built, before somebody put an owner's key into it, and signed it for Secure Boot.
+    pub fn loader_as_built(&self) -> Result<Vec<u8>, String> {
+        let mut loader = without_signature(self.loader()?)?;
+        let place = owner::find(&loader).ok_or("the loader has no place for an owner's key")?;
+        loader[place].fill(0);
+        Ok(loader)
     }
 
     /// The kernel, or why there is none.

@@ -1,32 +1,38 @@
 //! The kernel as machine code: its functions by name, and which of them a function can come to.
 //!
-//! What is compiled is judged, not what was written: a function that the compiler has merged into its callers is judged as
-//! part of them.
+//! Code is what the loader makes executable, by the program headers; the symbols, which are not loaded, only say what its pieces
+//! are called. What is compiled is judged, not what was written: a function that the compiler has merged into its callers is judged
+//! as part of them.
 
+mod flow;
+mod padding;
 mod reach;
+mod state;
+mod tables;
+mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use iced_x86::{Decoder, DecoderOptions, Instruction};
-use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionKind, SymbolKind};
+use iced_x86::{Decoder, DecoderOptions, FlowControl, Instruction, OpKind};
+use object::elf::{self, FileHeader64};
+use object::endian::LittleEndian as Le;
+use object::read::elf::{FileHeader, Sym};
 
+use crate::elf::{Code, Loaded};
+
+pub(crate) use flow::Known;
 pub(crate) use reach::Reached;
+pub(crate) use state::{State, is_store};
+pub(crate) use values::{Origin, Value};
 
 /// A program with its symbols.
 #[derive(Debug)]
 pub(crate) struct Program<'f> {
-    sections: Vec<Code<'f>>,
+    loaded: Loaded<'f>,
     /// By address; none overlap.
     functions: Vec<Function>,
-    /// Places in memory that hold an address when the program has been loaded.
-    pointers: BTreeMap<u64, u64>,
-}
-
-/// A section that is executed.
-#[derive(Debug)]
-struct Code<'f> {
-    start: u64,
-    bytes: &'f [u8],
+    /// Where functions start that never return.
+    endless: BTreeSet<u64>,
 }
 
 /// A piece of code.
@@ -35,32 +41,66 @@ pub(crate) struct Function {
     /// As in the sources, without the compiler's hash; made of its address if it has no name.
     pub name: String,
     pub start: u64,
-    end: u64,
+    pub end: u64,
 }
-
-/// Code between functions that only fills: `nop` in its forms, `int3`, zeros.
-const FILLING: [u8; 14] =
-    [0x00, 0xcc, 0x90, 0x66, 0x0f, 0x1f, 0x40, 0x44, 0x80, 0x84, 0x2e, 0x67, 0x48, 0x8d];
-/// Between two functions the linker fills up to their alignment.
-const FILLING_BYTES_MAX: u64 = 64;
 
 impl<'f> Program<'f> {
     /// Reads an ELF file.
     ///
     /// # Errors
-    /// It is none, or it has no symbols: then nothing can be said of its functions.
+    /// It is none that is loaded soundly, it has no symbols, or two of its functions overlap: then nothing can be said of its functions.
     pub fn read(file: &'f [u8]) -> Result<Self, String> {
-        let elf = object::File::parse(file).map_err(|error| format!("it is no ELF file: {error}"))?;
-        let sections: Vec<_> = elf
-            .sections()
-            .filter(|section| section.kind() == SectionKind::Text)
-            .filter_map(|section| Some(Code { start: section.address(), bytes: section.data().ok()? }))
-            .collect();
-        let functions = functions(&elf, &sections);
+        let loaded = Loaded::read(file)?;
+        let functions = functions(file, &loaded)?;
         if functions.iter().all(Function::is_unnamed) {
             return Err("it has no symbols, so its functions cannot be told apart".to_owned());
         }
-        Ok(Self { sections, functions, pointers: pointers(&elf) })
+        let mut program = Self { loaded, functions, endless: BTreeSet::new() };
+        let endless = program.functions.iter().filter(|function| program.is_without_return(function));
+        program.endless = endless.map(|function| function.start).collect();
+        Ok(program)
+    }
+
+    /// Whether the function that starts there never returns.
+    pub fn is_endless(&self, start: u64) -> bool {
+        self.endless.contains(&start)
+    }
+
+    /// Whether nothing in a function returns or goes on elsewhere.
+    fn is_without_return(&self, function: &Function) -> bool {
+        !self.instructions(function).any(|instruction| match instruction.flow_control() {
+            FlowControl::Return | FlowControl::IndirectBranch => true,
+            FlowControl::UnconditionalBranch | FlowControl::ConditionalBranch => {
+                branch_target(&instruction).is_none_or(|target| !function.holds(target))
+            }
+            _ => false,
+        })
+    }
+
+    /// Where it starts.
+    pub const fn entry(&self) -> u64 {
+        self.loaded.entry
+    }
+
+    /// Places in memory that hold an address when the program has been loaded.
+    pub const fn pointers(&self) -> &BTreeMap<u64, u64> {
+        &self.loaded.pointers
+    }
+
+    /// A number of 32 bits that the file has at an address.
+    pub fn word(&self, address: u64) -> Option<i32> {
+        let bytes = self.loaded.data(address, 4)?;
+        Some(i32::from_le_bytes(bytes.try_into().ok()?))
+    }
+
+    /// Whether an address is of what can be executed.
+    pub fn is_code(&self, address: u64) -> bool {
+        self.loaded.code().any(|code| (code.start..code.end()).contains(&address))
+    }
+
+    /// Whether the file has a byte for an address.
+    pub fn is_loaded(&self, address: u64) -> bool {
+        self.loaded.data(address, 1).is_some()
     }
 
     /// All functions, by address.
@@ -81,8 +121,8 @@ impl<'f> Program<'f> {
     }
 
     /// Its machine code.
-    fn bytes(&self, function: &Function) -> Option<&'f [u8]> {
-        self.sections.iter().find_map(|section| section.get(function.start, function.end))
+    pub fn bytes(&self, function: &Function) -> Option<&'f [u8]> {
+        self.loaded.code().find_map(|code| code.get(function.start, function.end))
     }
 
     /// The ways from the function `start` to each function of which some instruction satisfies `is_meant`.
@@ -109,17 +149,6 @@ impl<'f> Program<'f> {
     }
 }
 
-impl<'f> Code<'f> {
-    fn get(&self, start: u64, end: u64) -> Option<&'f [u8]> {
-        let offset = |address: u64| usize::try_from(address.checked_sub(self.start)?).ok();
-        self.bytes.get(offset(start)?..offset(end)?)
-    }
-
-    fn end(&self) -> u64 {
-        self.start.saturating_add(self.bytes.len() as u64)
-    }
-}
-
 impl Function {
     /// A function that is nothing but a name.
     #[cfg(test)]
@@ -135,6 +164,11 @@ impl Function {
     /// Whether nothing says what it is.
     pub fn is_unnamed(&self) -> bool {
         self.name.starts_with('(')
+    }
+
+    /// Whether an address lies in it.
+    pub fn holds(&self, address: u64) -> bool {
+        (self.start..self.end).contains(&address)
     }
 }
 
@@ -153,50 +187,63 @@ pub(crate) fn paths(name: &str) -> impl Iterator<Item = &str> {
         .map(|path| path.trim_end_matches(':'))
 }
 
-/// Named functions, and what lies between them if it is more than filling.
-fn functions(elf: &object::File<'_>, sections: &[Code<'_>]) -> Vec<Function> {
-    let mut named: BTreeMap<u64, (u64, String)> = BTreeMap::new();
-    for symbol in elf.symbols().filter(|symbol| is_function(symbol, sections)) {
-        let name = format!("{:#}", rustc_demangle::demangle(symbol.name().unwrap_or("(unreadable)")));
-        let known = named.entry(symbol.address()).or_insert((0, name));
-        known.0 = known.0.max(symbol.size());
-    }
+/// The addresses that an instruction names: where it branches to, and what lies relative to it.
+pub(crate) fn addresses(instruction: &Instruction) -> impl Iterator<Item = u64> + use<> {
+    let memory = instruction.is_ip_rel_memory_operand().then(|| instruction.ip_rel_memory_address());
+    branch_target(instruction).into_iter().chain(memory)
+}
+
+/// Where a branch or a call leads to, if the instruction says it.
+pub(crate) fn branch_target(instruction: &Instruction) -> Option<u64> {
+    let is_branch = instruction.op_count() > 0
+        && matches!(
+            instruction.op0_kind(),
+            OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64
+        );
+    is_branch.then(|| instruction.near_branch_target())
+}
+
+/// Named functions, and what lies between them if it is more than padding.
+fn functions(file: &[u8], loaded: &Loaded<'_>) -> Result<Vec<Function>, String> {
+    let named = named(file).map_err(|error| format!("its symbols cannot be read: {error}"))?;
     let mut functions = Vec::new();
-    for section in sections {
-        let mut at = section.start;
-        let mut within = named.range(section.start..section.end()).peekable();
-        while let Some((&start, (bytes, name))) = within.next() {
-            add_unnamed(&mut functions, section, at, start);
-            let next = within.peek().map_or(section.end(), |(next, _)| **next);
-            // Assembly often has no sizes: then up to the next.
-            let end = if *bytes == 0 { next } else { start.saturating_add(*bytes).min(next) };
-            functions.push(Function { name: name.clone(), start, end });
-            at = end;
+    for code in loaded.code() {
+        let mut at = code.start;
+        for (start, end, name) in named.iter().filter(|(start, ..)| (code.start..code.end()).contains(start))
+        {
+            if *start < at || *end > code.end() {
+                return Err(format!("{name} at {start:#x} lies on another function, or leaves the code"));
+            }
+            add_unnamed(&mut functions, &code, at, *start);
+            functions.push(Function { name: name.clone(), start: *start, end: *end });
+            at = *end;
         }
-        add_unnamed(&mut functions, section, at, section.end());
+        add_unnamed(&mut functions, &code, at, code.end());
     }
-    functions
+    Ok(functions)
 }
 
-fn is_function(symbol: &object::Symbol<'_, '_>, sections: &[Code<'_>]) -> bool {
-    let is_in_code =
-        || sections.iter().any(|section| (section.start..section.end()).contains(&symbol.address()));
-    symbol.kind() == SymbolKind::Text
-        || symbol.kind() == SymbolKind::Unknown && symbol.size() == 0 && is_in_code()
+/// Functions with a size, as the symbols tell: start, end and name, by address.
+fn named(file: &[u8]) -> object::read::Result<Vec<(u64, u64, String)>> {
+    let header = FileHeader64::<Le>::parse(file)?;
+    let symbols = header.sections(Le, file)?.symbols(Le, file, elf::SHT_SYMTAB)?;
+    let functions =
+        symbols.iter().filter(|symbol| symbol.st_type() == elf::STT_FUNC && symbol.st_size(Le) > 0);
+    let mut named: Vec<_> = functions
+        .map(|symbol| {
+            let name = symbol.name(Le, symbols.strings()).ok().and_then(|name| str::from_utf8(name).ok());
+            let name = name.filter(|name| !name.is_empty()).unwrap_or("(unreadable)");
+            let start = symbol.st_value(Le);
+            (start, start.saturating_add(symbol.st_size(Le)), format!("{:#}", rustc_demangle::demangle(name)))
+        })
+        .collect();
+    named.sort();
+    Ok(named)
 }
 
-fn add_unnamed(functions: &mut Vec<Function>, section: &Code<'_>, start: u64, end: u64) {
-    let Some(bytes) = section.get(start, end).filter(|bytes| !bytes.is_empty()) else { return };
-    if end - start >= FILLING_BYTES_MAX || bytes.iter().any(|byte| !FILLING.contains(byte)) {
+fn add_unnamed(functions: &mut Vec<Function>, code: &Code<'_>, start: u64, end: u64) {
+    let Some(bytes) = code.get(start, end).filter(|bytes| !bytes.is_empty()) else { return };
+    if !padding::is_padding(bytes) {
         functions.push(Function { name: format!("(unnamed code at {start:#x})"), start, end });
     }
-}
-
-/// What the loader writes where: relocations that add the load address (System V ABI for x86-64, R_X86_64_RELATIVE).
-fn pointers(elf: &object::File<'_>) -> BTreeMap<u64, u64> {
-    let relocations = elf.dynamic_relocations().into_iter().flatten();
-    relocations
-        .filter(|(_, relocation)| matches!(relocation.target(), RelocationTarget::Absolute))
-        .map(|(place, relocation)| (place, relocation.addend().cast_unsigned()))
-        .collect()
 }

@@ -16,6 +16,9 @@ use crate::controls::Control;
 /// The version of this program, which every report for keeping names.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// What a report without an independent rebuild and a proof must not be taken for.
+const LINT: &str = "this is a lint, not a check: rules about machine code go by its builder's names; a check needs --rebuilt and --proof";
+
 /// What one rule found.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Outcome {
@@ -81,6 +84,10 @@ pub struct Asked {
     pub secure_boot: Option<Sha256Digest>,
     /// Whether a bill of materials was given.
     pub bill: bool,
+    /// Digest of an independent rebuild, if one was given.
+    pub rebuilt: Option<Sha256Digest>,
+    /// Whether a proof of the kernel's machine code was given.
+    pub proof: bool,
 }
 
 /// Every finding about one image.
@@ -123,6 +130,21 @@ impl Report {
     #[must_use]
     pub fn in_colour(&self) -> String {
         text::Text { report: self, palette: text::COLOURS }.to_string()
+    }
+
+    /// What it is: `check` only with an independent rebuild and a proof. Without them the names in the machine code are its builder's, and the
+    /// report is a `lint`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        if self.asked.rebuilt.is_some() && self.asked.proof { "check" } else { "lint" }
+    }
+
+    /// The rules that were not asked, each with how to ask.
+    fn not_asked(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.findings.iter().filter_map(|finding| match &finding.outcome {
+            Outcome::Skipped(why) => Some((finding.id, why.as_str())),
+            _ => None,
+        })
     }
 
     fn verdict(&self) -> &'static str {

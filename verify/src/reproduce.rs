@@ -5,7 +5,7 @@
 mod build;
 mod compare;
 mod inputs;
-mod locate;
+pub(crate) mod locate;
 mod output;
 mod variation;
 

@@ -1,5 +1,6 @@
 //! The rules. Each is a file; an id is never given to another rule.
 
+mod names;
 mod outside;
 mod v001_partition_table;
 mod v002_partitions;
@@ -18,11 +19,16 @@ mod v014_secure_boot;
 mod v015_bill_programs;
 mod v016_bill_crates;
 mod v017_licences;
+mod v018_rebuilt;
+mod v019_proof;
 mod v020_origins;
 mod v021_outside_reach;
-mod v022_receive_registers;
+mod v022_outside_writes;
 mod v023_ports;
 mod v024_vectors;
+mod v025_executed;
+mod v026_start;
+mod v027_privileged;
 
 use noreturn_image_format::{Part, Sha256Digest};
 
@@ -104,8 +110,9 @@ const ALL: &[(Rule, Evidence)] = &[
     (
         v007_kernel_program::RULE,
         Evidence {
-            method: "The kernel's program headers are read: each segment must fit the file and the memory that it is \
-                loaded to, and none may be both written and executed.",
+            method: "The kernel's program headers are read as the loader reads them: each segment must fit the file and the memory \
+                that it is loaded to, none may lie on another or be both written and executed, what the loader writes must be \
+                addresses and go to data, and the sections must agree.",
             controls: &[SR_3_2, NDR_3_2, CIP_007_R3_1],
         },
     ),
@@ -188,6 +195,22 @@ const ALL: &[(Rule, Evidence)] = &[
             controls: &[NIS2_D],
         },
     ),
+    (
+        v018_rebuilt::RULE,
+        Evidence {
+            method: "The kernel, and the loader with zeros in place of the owner's key and without its signature for Secure Boot, are \
+                compared byte by byte with those of an image that the person who asks had built elsewhere from the same sources.",
+            controls: &[SR_3_4, CR_3_4, CIP_010_R1_6, NIS2_D, NIS2_E],
+        },
+    ),
+    (
+        v019_proof::RULE,
+        Evidence {
+            method: "The SHA-256 of the kernel is compared with the one in the report of scripts/prove that the person who asks gave, which \
+                must say that each claim is proved and each planted fault is found.",
+            controls: &[SR_3_3, SR_5_2, CR_3_3, NDR_5_2, CIP_005_R1_3, NIS2_F],
+        },
+    ),
 ];
 
 pub(crate) use outside::reach as reach_of_outside;
@@ -219,18 +242,18 @@ const KERNEL: &[(KernelRule, Evidence)] = &[
         },
     ),
     (
-        v022_receive_registers::RULE,
+        v022_outside_writes::RULE,
         Evidence {
-            method: "Every instruction with which the outside half uses a card's registers is decoded, and no constant in \
-                it may be the place of a register of a receive ring.",
+            method: "Of every write of the outside half to a register, the place that the machine code gives is found by following \
+                constants, and compared with a list for each driver, and for starting and sending.",
             controls: &[SR_3_3, SR_5_2, CR_3_3, NDR_5_2, CIP_005_R1_3, NIS2_F],
         },
     ),
     (
         v023_ports::RULE,
         Evidence {
-            method: "Every function that reads or writes a port is decoded, and no port that it names may be one of a \
-                keyboard, a disk or a floppy disk.",
+            method: "Of every instruction that reads or writes a port, the port is found by following constants, and compared with a \
+                list of ports and of the functions that may use them.",
             controls: &[SR_2_3, SR_7_7, CR_7_7, CIP_007_R1_2],
         },
     ),
@@ -240,6 +263,29 @@ const KERNEL: &[(KernelRule, Evidence)] = &[
             method: "Every instruction of the kernel is decoded, and those that name a vector register must be in the \
                 code that makes parity.",
             controls: &[SR_7_7, CR_7_7],
+        },
+    ),
+    (
+        v025_executed::RULE,
+        Evidence {
+            method: "What the program headers make executable is decoded, byte by byte, as the functions that the symbols name; what lies \
+                between them must be padding, and every branch and address must lead to where an instruction starts.",
+            controls: &[SR_3_2, NDR_3_2, CIP_007_R3_1],
+        },
+    ),
+    (
+        v026_start::RULE,
+        Evidence {
+            method: "The instructions at the entry of the program are compared with those of Hermit's source.",
+            controls: &[SR_3_2, NDR_3_2, NDR_3_14],
+        },
+    ),
+    (
+        v027_privileged::RULE,
+        Evidence {
+            method: "Every instruction of the kernel is decoded, and those that are privileged are compared with a list of the functions \
+                that may have them.",
+            controls: &[SR_3_2, SR_7_7, NDR_3_2, CR_7_7],
         },
     ),
 ];

@@ -44,7 +44,7 @@ fn the_page_tells_what_was_judged_and_how() {
         &report.image_sha256.to_string(),
         &format!("{} bytes", report.image_bytes),
         &format!("diode-verify {}", env!("CARGO_PKG_VERSION")),
-        "21 rules hold, 0 are broken, 1 were not asked",
+        "26 rules hold, 0 are broken, 1 were not asked",
         "diode    7 \"waterworks-east\"",
         "to 10.0.2.2:4100",
         "neither certification nor compliance",
@@ -70,12 +70,12 @@ fn the_key_is_not_in_the_page() {
 fn what_was_not_asked_or_failed_supports_nothing() {
     let page = judge(image(), &Expectations::default()).to_html("diode.img");
     let text = text_of(&parse(&page));
-    assert_eq!(text.matches("Not asked, so no evidence for").count(), 7);
-    assert_eq!(text.matches("Supports evidence for").count(), 15);
+    assert_eq!(text.matches("Not asked, so no evidence for").count(), 9);
+    assert_eq!(text.matches("Supports evidence for").count(), 18);
     let broken = judge(b"no image", &Expectations::default()).to_html("diode.img");
     let text = text_of(&parse(&broken));
     assert!(text.contains("The configuration cannot be read: "));
-    assert_eq!(text.matches("Failed, so no evidence for").count(), 17);
+    assert_eq!(text.matches("Failed, so no evidence for").count(), 20);
     assert!(!text.contains("Supports evidence for"));
 }
 

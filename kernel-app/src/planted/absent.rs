@@ -1,7 +1,7 @@
 //! Code that no kernel must hold, so that the verifier's rules have something to find. None of it ever runs: it stands behind a
 //! condition that is never true and that the compiler cannot see through.
 
-use core::arch::asm;
+use core::arch::{asm, global_asm};
 use core::hint::black_box;
 
 use noreturn_nic::{InsideCard, MmioRegion, PciAddress, Registers};
@@ -16,6 +16,9 @@ pub fn outside() {
         listen();
         read_keyboard();
         use_vectors();
+        write_msr();
+        // SAFETY: it never runs.
+        unsafe { noreturn_nameless() };
         nvme::start();
     }
 }
@@ -48,6 +51,20 @@ fn read_keyboard() {
 fn use_vectors() {
     // SAFETY: it never runs.
     unsafe { asm!("pxor xmm0, xmm0") }
+}
+
+/// Writes a register of the processor.
+#[inline(never)]
+fn write_msr() {
+    // SAFETY: it never runs.
+    unsafe { asm!("wrmsr", in("ecx") 0, in("eax") 0, in("edx") 0) }
+}
+
+// Code that is no function, since no symbol says where it ends.
+global_asm!(".balign 16", "noreturn_nameless:", "xor %eax, %eax", "ret", ".balign 16", options(att_syntax));
+
+unsafe extern "C" {
+    fn noreturn_nameless();
 }
 
 /// The beginning of a driver for disks: the controller's doorbells, and a command that reads.

@@ -6,7 +6,7 @@ use noreturn_verify::{Outcome, judge_kernel};
 use super::script::Script;
 
 /// Rules about machine code.
-const RULES: usize = 5;
+const RULES: usize = 8;
 /// Changes of one input at most.
 const CHANGES_MAX: usize = 32;
 

@@ -1,16 +1,14 @@
 //! Which functions a function can come to.
 //!
-//! Followed are branches, calls, every address of code or data that an instruction names, and every address in such data: tables of
-//! methods, and statics that hold functions. A function that is called through a pointer is thus found where its address is taken, or where the
+//! Followed are branches, calls, every address of code or data that an instruction names or chooses from a table, and every address in
+//! such data: tables of methods, and statics that hold functions. A function that is called through a pointer is thus found where its address is taken, or where the
 //! table that holds it is named. Not found is what is called only through an address that data received while the program ran, from
 //! code that is not reached.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use iced_x86::{Instruction, OpKind};
-
-use super::{Function, Program};
+use super::{Function, Program, addresses, tables};
 
 /// What is reached, and from where it was reached first.
 pub(crate) struct Reached<'p, 'f> {
@@ -21,7 +19,7 @@ pub(crate) struct Reached<'p, 'f> {
 impl<'f> Program<'f> {
     /// Everything that the functions for which `is_start` holds can come to; they are part of it.
     pub fn reach(&self, is_start: impl Fn(&Function) -> bool) -> Reached<'_, 'f> {
-        let objects = self.data_starts();
+        let (objects, chosen) = self.data_starts();
         let mut from = BTreeMap::new();
         let mut waiting = Vec::new();
         for start in self.functions.iter().filter(|function| is_start(function)) {
@@ -31,6 +29,7 @@ impl<'f> Program<'f> {
         let mut seen_data = BTreeSet::new();
         while let Some(function) = waiting.pop() {
             let mut named: Vec<u64> = self.instructions(function).flat_map(|i| addresses(&i)).collect();
+            named.extend(chosen.get(&function.start).into_iter().flatten());
             while let Some(address) = named.pop() {
                 if let Some(next) = self.function_at(address) {
                     if let Entry::Vacant(place) = from.entry(next.start) {
@@ -48,18 +47,24 @@ impl<'f> Program<'f> {
     /// The addresses in the piece of data that starts here, and ends where the next piece starts that anything names.
     fn object_at(&self, start: u64, objects: &BTreeSet<u64>) -> impl Iterator<Item = (&u64, &u64)> {
         let end = objects.range(start.saturating_add(1)..).next().copied().unwrap_or(u64::MAX);
-        self.pointers.range(start..end.max(start))
+        self.pointers().range(start..end.max(start))
     }
 
-    /// Every address of data that an instruction or another piece of data names.
-    fn data_starts(&self) -> BTreeSet<u64> {
+    /// Every address of data that an instruction, a table or another piece of data names; and what each function chooses from tables.
+    fn data_starts(&self) -> (BTreeSet<u64>, BTreeMap<u64, BTreeSet<u64>>) {
         let by_code = self
             .functions
             .iter()
             .flat_map(|function| self.instructions(function))
             .flat_map(|i| addresses(&i));
-        let all = by_code.chain(self.pointers.values().copied());
-        all.filter(|address| self.function_at(*address).is_none()).collect()
+        let all = by_code.chain(self.pointers().values().copied());
+        let is_data = |address: &u64| self.function_at(*address).is_none();
+        let mut starts: BTreeSet<u64> = all.filter(is_data).collect();
+        let chosen =
+            self.functions.iter().map(|function| (function.start, tables::targets(self, function, &starts)));
+        let chosen: BTreeMap<_, _> = chosen.filter(|(_, targets)| !targets.is_empty()).collect();
+        starts.extend(chosen.values().flatten().copied().filter(is_data));
+        (starts, chosen)
     }
 }
 
@@ -67,6 +72,11 @@ impl Reached<'_, '_> {
     /// The functions.
     pub fn functions(&self) -> impl Iterator<Item = &Function> {
         self.from.keys().filter_map(|start| self.program.function_at(*start))
+    }
+
+    /// Whether a function is among them.
+    pub fn holds(&self, function: &Function) -> bool {
+        self.from.contains_key(&function.start)
     }
 
     /// The way to a function, from a start.
@@ -80,16 +90,4 @@ impl Reached<'_, '_> {
         way.reverse();
         way.join(" -> ")
     }
-}
-
-/// The addresses that an instruction names: where it branches to, and what lies relative to it.
-fn addresses(instruction: &Instruction) -> impl Iterator<Item = u64> + use<> {
-    let is_branch = instruction.op_count() > 0
-        && matches!(
-            instruction.op0_kind(),
-            OpKind::NearBranch16 | OpKind::NearBranch32 | OpKind::NearBranch64
-        );
-    let branch = is_branch.then(|| instruction.near_branch_target());
-    let memory = instruction.is_ip_rel_memory_operand().then(|| instruction.ip_rel_memory_address());
-    branch.into_iter().chain(memory)
 }

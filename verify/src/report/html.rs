@@ -9,7 +9,7 @@ use std::fmt;
 use noreturn_image_format::Sha256Digest;
 
 use super::visible::Escaped;
-use super::{Outcome, Report, VERSION};
+use super::{LINT, Outcome, Report, VERSION};
 
 const STYLE: &str = include_str!("html/style.css");
 
@@ -18,9 +18,10 @@ const LIMITS: [&str; 5] = [
     "It claims neither certification nor compliance. A result supports evidence for a control; whether the control is met is \
      for the auditor to say, who sees the whole plant. The controls were chosen by those who wrote the rules.",
     "It is about an image, not about a machine: firmware, cards, cables and the lock of the medium need evidence of their own.",
-    "No rule reads the loader's machine code. Only V008, and V012 as far as the owner is trusted, tell the image that was \
-     expected from another one that is as well made.",
-    "V020 to V024 go by names and constants in machine code. What each of them cannot find is said in docs/image.md.",
+    "No rule reads the loader's machine code. Only V008, V012 as far as the owner is trusted, and V018 as far as whoever built \
+     again is, tell the image that was expected from another one that is as well made.",
+    "V020 to V027 go by names and constants in machine code, and the names are its builder's. What each of them cannot find is said in \
+     docs/image.md. V018 and V019 are as good as who made the rebuild and the proof.",
     "It is not signed. Whoever has the image can make it again, byte for byte, with the same version of diode-verify.",
 ];
 
@@ -68,10 +69,11 @@ impl Page<'_> {
             ("fail", "The image is not what it should be")
         };
         writeln!(f, "<p class=\"verdict {class}\"><strong>{}</strong> {verdict}: ", report.verdict())?;
-        writeln!(
-            f,
-            "{pass} rules hold, {fail} are broken, {skipped} were not asked.</p>\n<dl class=\"facts\">"
-        )?;
+        writeln!(f, "{pass} rules hold, {fail} are broken, {skipped} were not asked.</p>")?;
+        if report.kind() == "lint" {
+            writeln!(f, "<p class=\"verdict fail\"><strong>lint</strong> {}.</p>", Escaped(LINT))?;
+        }
+        writeln!(f, "<dl class=\"facts\">")?;
         write_fact(f, "Image", self.image_name)?;
         write_fact(f, "Length", &format!("{} bytes", report.image_bytes))?;
         if report.behind.bytes > 0 {
@@ -83,6 +85,8 @@ impl Page<'_> {
         write_fact(f, "Expected configuration", expected_site(report))?;
         write_fact(f, "Expected certificate", &expected_certificate(report))?;
         write_fact(f, "Expected contents", expected_bill(report))?;
+        write_fact(f, "Independent rebuild", &rebuilt(report))?;
+        write_fact(f, "Proof", proof(report))?;
         write_fact(f, "Judged by", &format!("diode-verify {VERSION}"))?;
         writeln!(f, "</dl>")
     }
@@ -136,6 +140,21 @@ fn expected_certificate(report: &Report) -> String {
     match report.asked.secure_boot {
         Some(digest) => digest.to_string(),
         None => "none for Secure Boot was given, so V014 was not asked".to_owned(),
+    }
+}
+
+fn rebuilt(report: &Report) -> String {
+    match report.asked.rebuilt {
+        Some(digest) => format!("an image with the SHA-256 {digest}, see V018"),
+        None => "none was given, so V018 was not asked".to_owned(),
+    }
+}
+
+const fn proof(report: &Report) -> &'static str {
+    if report.asked.proof {
+        "a report of scripts/prove, see V019"
+    } else {
+        "none was given, so V019 was not asked"
     }
 }
 

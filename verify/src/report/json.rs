@@ -8,7 +8,9 @@ use crate::controls::Control;
 
 pub(super) fn value(report: &Report) -> Value {
     json!({
+        "kind": report.kind(),
         "verdict": report.verdict(),
+        "not_asked": report.not_asked().map(|(id, why)| json!({ "id": id, "why": why })).collect::<Vec<_>>(),
         "verifier_version": VERSION,
         "image_bytes": report.image_bytes,
         "behind_bytes": report.behind.bytes,
@@ -19,6 +21,8 @@ pub(super) fn value(report: &Report) -> Value {
         "expected_secure_boot_cert": report.asked.secure_boot.map(|digest| digest.to_string()),
         "site_given": report.asked.site,
         "bill_given": report.asked.bill,
+        "rebuilt_sha256": report.asked.rebuilt.map(|digest| digest.to_string()),
+        "proof_given": report.asked.proof,
         "rules": report.findings.iter().map(rule).collect::<Vec<_>>(),
     })
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use anstyle::{AnsiColor, Style};
 
 use super::visible::Visible;
-use super::{Finding, Outcome, Report};
+use super::{Finding, LINT, Outcome, Report};
 
 /// A name in a hostile kernel may be as long as the kernel. JSON and HTML give the whole of it.
 const CHARACTERS_MAX: usize = 400;
@@ -40,8 +40,18 @@ impl fmt::Display for Text<'_> {
             writeln!(f, "      {}", report.behind)?;
         }
         writeln!(f, "rules {pass} pass, {fail} fail, {skipped} skipped")?;
+        for (place, (id, why)) in report.not_asked().enumerate() {
+            write!(f, "{}{id} ({})", if place == 0 { "not asked " } else { ", " }, shown(why))?;
+        }
+        if report.not_asked().next().is_some() {
+            writeln!(f)?;
+        }
+        if report.kind() == "lint" {
+            writeln!(f, "{LINT}")?;
+        }
         let style = if report.passed() { self.palette.pass } else { self.palette.fail };
-        writeln!(f, "verdict {style}{}{style:#}", report.verdict())
+        let kind = if report.kind() == "check" { "verdict" } else { "lint" };
+        writeln!(f, "{kind} {style}{}{style:#}", report.verdict())
     }
 }
 

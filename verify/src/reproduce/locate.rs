@@ -7,7 +7,7 @@ use rustc_demangle::demangle;
 use crate::medium::Medium;
 
 /// What lies at `offset`, in words.
-pub(super) fn part_of(file: &[u8], offset: usize) -> String {
+pub(crate) fn part_of(file: &[u8], offset: usize) -> String {
     let medium = Medium::read(file);
     if medium.manifest.is_ok() {
         return part_of_image(&medium, offset);
@@ -79,7 +79,7 @@ mod tests {
     fn a_program_tells_section_and_function() {
         let kernel = model::kernel();
         assert_eq!(part_of(&kernel, 3), "the headers of the program");
-        assert_eq!(part_of(&kernel, 120), "section .text, noreturn_kernel::start_outside");
+        assert_eq!(part_of(&kernel, model::CODE), "section .text, noreturn_kernel::start_outside");
         assert!(part_of(&kernel, 5120).starts_with("the headers"), "outside of every section");
     }
 

@@ -1,9 +1,8 @@
 //! V015: which programs the bill of materials is of.
 
-use noreturn_image_format::{Sha256Digest, owner};
+use noreturn_image_format::Sha256Digest;
 
 use super::{Rule, with_bill};
-use crate::authenticode::without_signature;
 use crate::bill::Bill;
 use crate::medium::Medium;
 
@@ -16,7 +15,7 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(medium: &Medium<'_>, bill: &Bill) -> Result<String, String> {
     compare(bill, "kernel", Sha256Digest::of(medium.kernel()?))?;
-    compare(bill, "loader", Sha256Digest::of(&as_built(medium.loader()?)?))?;
+    compare(bill, "loader", Sha256Digest::of(&medium.loader_as_built()?))?;
     match bill.programs.len() {
         2 => Ok("kernel, and loader before it had owner and signature".to_owned()),
         count => Err(format!("it is of {count} programs, and the image has two")),
@@ -29,12 +28,4 @@ fn compare(bill: &Bill, name: &str, found: Sha256Digest) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("it is of a {name} with the SHA-256 {billed}, the image holds one with {found}"))
-}
-
-/// The loader as it was built, before somebody put an owner's key into it, and signed it for Secure Boot.
-fn as_built(loader: &[u8]) -> Result<Vec<u8>, String> {
-    let mut loader = without_signature(loader)?;
-    let place = owner::find(&loader).ok_or("the loader has no place for an owner's key")?;
-    loader[place].fill(0);
-    Ok(loader)
 }

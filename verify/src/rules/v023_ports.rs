@@ -1,58 +1,148 @@
-//! V023: ports of devices that have no place here.
+//! V023: ports.
 
-use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
+use std::ops::RangeInclusive;
+
+use iced_x86::{Instruction, Mnemonic, OpKind, Register};
 
 use super::KernelRule;
-use crate::program::Program;
+use super::names::{Names, all_or_first};
+use crate::program::{Function, Known, Program};
 
-/// Ports of the keyboard controller, of disks (both channels) and of floppy disks.
-const DEVICES: [(&str, std::ops::RangeInclusive<u64>); 6] = [
-    ("keyboard", 0x60..=0x60),
-    ("keyboard", 0x64..=0x64),
-    ("disk", 0x1f0..=0x1f7),
-    ("disk", 0x170..=0x177),
-    ("disk", 0x376..=0x376),
-    ("disk or floppy disk", 0x3f0..=0x3f7),
+/// Where the list of ports is.
+const LIST: &str = "PORTS in verify/src/rules/v023_ports.rs";
+const MACHINE: &str = "noreturn_kernel::machine::Machine";
+const HERMIT_CONSOLE: &str = "<hermit::arch::x86_64::kernel::Console>::write";
+const HERMIT_CONSOLE_START: &str =
+    "<hermit::console::CONSOLE::{closure#0} as core::ops::function::FnOnce<()>>::call_once";
+const HERMIT_START: &str = "hermit::arch::x86_64::kernel::boot_processor_init";
+const HERMIT_FREQUENCY: &str = "<hermit::arch::x86_64::kernel::processor::CPU_FREQUENCY::{closure#0} as core::ops::function::FnOnce<()>>::call_once";
+const INSIDE_START: &str = "noreturn_kernel::start_inside";
+
+/// Ports, and which functions may use them. Everything else is refused, whoever does it.
+const PORTS: [(&str, &[RangeInclusive<u64>], Names); 9] = [
+    (
+        "PCI configuration",
+        &[0xcf8..=0xcf8, 0xcfc..=0xcfc],
+        Names {
+            exact: &["main", INSIDE_START, "noreturn_kernel::start_outside", HERMIT_START, "hermit::initd"],
+            within: &[MACHINE, "hermit::arch::x86_64::kernel::pci::PciConfigRegion"],
+        },
+    ),
+    (
+        "console",
+        &[0x3f8..=0x3ff],
+        Names {
+            exact: &[
+                "main",
+                "<noreturn_kernel::stop::LastWords as core::fmt::Write>::write_str",
+                HERMIT_CONSOLE,
+                HERMIT_CONSOLE_START,
+            ],
+            within: &[],
+        },
+    ),
+    (
+        "serial line of a satellite receiver",
+        &[0x2e8..=0x2ef, 0x2f8..=0x2ff, 0x3e8..=0x3ef],
+        Names { exact: &[INSIDE_START, "<noreturn_kernel::inside::Inside>::step"], within: &[] },
+    ),
+    ("reset", &[0xcf9..=0xcf9], Names { exact: &["noreturn_kernel::stop::stop"], within: &[] }),
+    (
+        "interrupt controller",
+        &[0x20..=0x21, 0xa0..=0xa1],
+        Names {
+            exact: &[
+                HERMIT_START,
+                HERMIT_FREQUENCY,
+                "<hermit::arch::x86_64::kernel::processor::CpuFrequency>::measure_frequency_timer_handler",
+                "hermit::arch::x86_64::kernel::pic::spurious_interrupt_on_slave",
+            ],
+            within: &[],
+        },
+    ),
+    ("interval timer", &[0x40..=0x43, 0x61..=0x61], Names { exact: &[HERMIT_FREQUENCY], within: &[] }),
+    (
+        "clock of the mainboard",
+        &[0x70..=0x71],
+        Names {
+            exact: &[HERMIT_START, "<hermit::arch::x86_64::kernel::systemtime::Rtc>::read_all_values"],
+            within: &[],
+        },
+    ),
+    (
+        "hypervisor",
+        &[0x400..=0x880],
+        Names { exact: &["hermit::syscalls::interfaces::uhyve::uhyve_hypercall"], within: &[] },
+    ),
+    (
+        "QEMU's exit",
+        &[0xf4..=0xf4],
+        Names { exact: &["hermit::arch::x86_64::kernel::processor::shutdown"], within: &[] },
+    ),
 ];
 
-/// No function that reads or writes ports names one of a keyboard, a disk or a floppy disk.
+/// Which functions may use a port that is not written in their code: where ACPI puts the watchdog and the power button, and serial lines whose
+/// place is a variable.
+const COMPUTED: Names = Names {
+    exact: &[
+        "main",
+        "noreturn_kernel::run",
+        INSIDE_START,
+        "<noreturn_kernel::inside::Inside>::step",
+        "hermit::arch::x86_64::kernel::acpi::poweroff",
+        HERMIT_CONSOLE,
+        HERMIT_CONSOLE_START,
+    ],
+    within: &[],
+};
+
+/// Ports are used by functions that are listed for them, and by no others.
 pub(super) const RULE: KernelRule =
-    KernelRule { id: "V023", title: "the kernel uses no port of a keyboard or disk", check };
+    KernelRule { id: "V023", title: "ports are used only by functions on a list, each its own", check };
 
 fn check(program: &Program<'_>) -> Result<String, String> {
     let mut users = 0;
+    let mut refused = Vec::new();
     for (function, _) in program.functions_with(is_port_access) {
         users += 1;
-        if let Some((device, instruction)) = forbidden(program.instructions(function)) {
-            return Err(format!("{device}: {} at {:#x}: {instruction}", function.name, instruction.ip()));
-        }
+        Known::of(program, function).visit(|instruction, state| {
+            if is_port_access(instruction) {
+                let port = named(instruction).map(|port| vec![port]);
+                let computed = || Some(state.register(Register::DX).numbers()?.iter().copied().collect());
+                refused.extend(judge(function, instruction, port.or_else(computed)));
+            }
+        });
     }
     // The console is behind a port, so there is at least one.
     if users == 0 {
-        Err("no function uses ports, which cannot be".to_owned())
-    } else {
-        Ok(format!("{users} functions use ports"))
+        return Err("no function uses ports, which cannot be".to_owned());
     }
+    all_or_first(users, refused.into_iter(), "functions use ports")
 }
 
-/// The first access to a port that is named and forbidden. A port that is computed is not known.
-fn forbidden(instructions: impl Iterator<Item = Instruction>) -> Option<(&'static str, Instruction)> {
-    let mut named = None;
-    for instruction in instructions {
-        if is_port_access(&instruction) {
-            let port = constant(&instruction).or(named);
-            let device = port.and_then(|port| DEVICES.iter().find(|(_, ports)| ports.contains(&port)));
-            if let Some((device, _)) = device {
-                return Some((device, instruction));
-            }
-        } else if instruction.op0_register().full_register() == Register::RDX {
-            let is_load = instruction.mnemonic() == Mnemonic::Mov;
-            named = if is_load { constant(&instruction) } else { None };
-        } else if instruction.flow_control() == FlowControl::Call {
-            named = None;
-        }
-    }
-    None
+/// What stands against an access, if anything does.
+fn judge(function: &Function, instruction: &Instruction, ports: Option<Vec<u64>>) -> Option<String> {
+    let told = |port: &str| {
+        format!(
+            "{} at {:#x} uses {port}, which is not on the list for it ({instruction}; {LIST})",
+            function.name,
+            instruction.ip()
+        )
+    };
+    let Some(ports) = ports else {
+        return (!COMPUTED.has(&function.name)).then(|| told("a port that is computed"));
+    };
+    let is_allowed = |port: &u64| {
+        PORTS.iter().any(|(_, listed, names)| {
+            listed.iter().any(|range| range.contains(port)) && names.has(&function.name)
+        })
+    };
+    let refused = ports.iter().find(|port| !is_allowed(port))?;
+    let device = PORTS.iter().find(|(_, listed, _)| listed.iter().any(|range| range.contains(refused)));
+    Some(told(&format!(
+        "port {refused:#x}, {}",
+        device.map_or("of no device that has a place here", |(device, ..)| device)
+    )))
 }
 
 fn is_port_access(instruction: &Instruction) -> bool {
@@ -60,10 +150,8 @@ fn is_port_access(instruction: &Instruction) -> bool {
     matches!(instruction.mnemonic(), In | Out | Insb | Insw | Insd | Outsb | Outsw | Outsd)
 }
 
-/// The constant that an instruction names.
-fn constant(instruction: &Instruction) -> Option<u64> {
-    let is_constant = |&operand: &u32| {
-        matches!(instruction.op_kind(operand), OpKind::Immediate8 | OpKind::Immediate16 | OpKind::Immediate32)
-    };
+/// The port that an instruction says by itself.
+fn named(instruction: &Instruction) -> Option<u64> {
+    let is_constant = |&operand: &u32| instruction.op_kind(operand) == OpKind::Immediate8;
     (0..instruction.op_count()).find(is_constant).map(|operand| instruction.immediate(operand))
 }

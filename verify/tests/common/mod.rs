@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use noreturn_image::{Image, Owner, Parts};
 use noreturn_image_format::{Config, Sha256Digest};
 use noreturn_verify::model::{kernel, loader};
-use noreturn_verify::{Bill, Expectations};
+use noreturn_verify::{Bill, Expectations, Proof};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
@@ -46,6 +46,8 @@ pub fn everything() -> Expectations {
         owner: Some(owner().public()),
         config: Some(config()),
         bill: Some(bill()),
+        rebuilt: Some(image().to_vec()),
+        proof: Some(proof()),
         ..Expectations::default()
     }
 }
@@ -90,4 +92,22 @@ pub fn bill_of_materials() -> Value {
 
 pub fn bill() -> Bill {
     Bill::parse(bill_of_materials().to_string().as_bytes()).expect("the bill is right")
+}
+
+/// A report of `scripts/prove` on the model kernel.
+pub fn report_of_proof() -> Value {
+    let claims: Vec<_> = (1..=9).map(|number| format!("P{number:02}")).collect();
+    let proved = claims.iter().map(|id| json!({ "id": id, "proved": true })).collect::<Vec<_>>();
+    let faults =
+        claims.iter().map(|id| json!({ "id": "F01", "claim": id, "found": true })).collect::<Vec<_>>();
+    json!({
+        "format": "noreturn-proof-1",
+        "kernel_sha256": Sha256Digest::of(&kernel()).to_string(),
+        "claims": proved,
+        "faults": faults,
+    })
+}
+
+pub fn proof() -> Proof {
+    Proof::parse(report_of_proof().to_string().as_bytes()).expect("the report is right")
 }
