@@ -33,7 +33,8 @@ pub struct Asked {
     pub answered_us: u64,
 }
 
-const REQUEST_BYTES: usize = 12;
+/// Bytes of every request that reads.
+pub const REQUEST_BYTES: usize = 12;
 
 impl CountingDevice {
     /// Starts the device on `port` of the loopback interface.
@@ -92,14 +93,7 @@ fn serve(mut stream: TcpStream, seen: &Seen) {
     let mut count = 0_u32;
     while stream.read_exact(&mut request).is_ok() {
         let came_us = now_us();
-        let registers = u16::from_be_bytes([request[10], request[11]]).min(124);
-        let bytes = u8::try_from(registers * 2).unwrap_or(u8::MAX);
-        let mut reply = request[..4].to_vec();
-        reply.extend((u16::from(bytes) + 3).to_be_bytes());
-        reply.extend([request[6], request[7], bytes]);
-        for _ in 0..registers / 2 {
-            reply.extend(count.to_be_bytes());
-        }
+        let reply = reply(&request, count);
         count += 1;
         let asked = Asked { came_us, answered_us: now_us() };
         seen.times.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
@@ -108,4 +102,18 @@ fn serve(mut stream: TcpStream, seen: &Seen) {
         }
         seen.answers.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// The answer to a read of registers, whatever is asked: every pair of them holds `count`.
+#[must_use]
+pub fn reply(request: &[u8; REQUEST_BYTES], count: u32) -> Vec<u8> {
+    let registers = u16::from_be_bytes([request[10], request[11]]).min(124);
+    let bytes = u8::try_from(registers * 2).unwrap_or(u8::MAX);
+    let mut reply = request[..4].to_vec();
+    reply.extend((u16::from(bytes) + 3).to_be_bytes());
+    reply.extend([request[6], request[7], bytes]);
+    for _ in 0..registers / 2 {
+        reply.extend(count.to_be_bytes());
+    }
+    reply
 }

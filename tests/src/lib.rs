@@ -11,6 +11,7 @@ pub mod flood;
 pub mod fuzz;
 pub mod gdb;
 pub mod hostile;
+pub mod lan;
 pub mod machine;
 pub mod modbus;
 pub mod network;

@@ -10,7 +10,6 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::card::{Card, INSIDE_MAC, OUTSIDE_MAC};
-use crate::ports::{free_udp, loopback};
 use crate::process::{Process, wait_for, wait_for_text};
 use crate::repository;
 
@@ -107,12 +106,19 @@ pub enum OutsideWire {
 }
 
 /// What is on the inside wire.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum InsideWire {
     /// QEMU's user network: what the box asks of 10.1.0.1 goes to the host's 127.0.0.1.
     Plant,
-    /// Nobody: what the box sends goes to this address, and nothing ever comes.
-    Silent(SocketAddr),
+    /// Bare Ethernet frames, one in each UDP datagram, both ways, as [`OutsideWire::Frames`].
+    Frames {
+        /// Where QEMU listens for frames towards the card.
+        card: SocketAddr,
+        /// Where frames from the card go.
+        wire: SocketAddr,
+    },
+    /// A tap device of this name, which QEMU makes.
+    Tap(String),
 }
 
 /// How to run a box.
@@ -261,7 +267,7 @@ impl<'a> Machine<'a> {
         if self.medium == Medium::UsbCd {
             qemu.args(["-device", "scsi-cd,bus=reader.0,drive=medium"]);
         }
-        qemu.args(["-netdev", &self.inside_netdev()?]);
+        qemu.args(["-netdev", &self.inside_netdev()]);
         let inside = self.remapping.device(self.inside);
         qemu.args(["-device", &format!("{inside},netdev=inside,addr=0x2,mac={INSIDE_MAC}")]);
         qemu.args(["-netdev", &self.outside_netdev()]);
@@ -276,11 +282,15 @@ impl<'a> Machine<'a> {
         Ok(Running { process, serial, monitor })
     }
 
-    fn inside_netdev(&self) -> Result<String> {
-        Ok(match self.inside_wire {
+    fn inside_netdev(&self) -> String {
+        match &self.inside_wire {
             InsideWire::Plant => "user,id=inside,net=10.1.0.0/24,host=10.1.0.1".to_owned(),
-            InsideWire::Silent(wire) => datagrams("inside", loopback(free_udp()?), wire),
-        })
+            InsideWire::Frames { card, wire } => datagrams("inside", *card, *wire),
+            // Bare frames, as captures have them.
+            InsideWire::Tap(name) => {
+                format!("tap,id=inside,ifname={name},script=no,downscript=no,vnet_hdr=off")
+            }
+        }
     }
 
     /// The machine's own QEMU, or one that `scripts/lib/unpacked.sh` unpacked: for cards that the former may not have, or for a

@@ -4,6 +4,12 @@ use std::net::Ipv4Addr;
 
 /// The box's address in QEMU's inside network.
 pub const INSIDE_ADDRESS: &str = "10.1.0.2/24";
+/// The same without the prefix.
+pub const INSIDE_IPV4: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 2);
+/// The box's address in a plant of many hosts, [`crate::lan`].
+pub const LAN_ADDRESS: &str = "10.1.0.2/16";
+/// What QEMU gives the first card, if it is not told otherwise: the inside one.
+pub const INSIDE_MAC: [u8; 6] = [0x52, 0x54, 0x00, 0x12, 0x34, 0x56];
 /// The host, as the inside network sees it: a connection to it goes to the host's 127.0.0.1.
 pub const PLANT_ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 1);
 /// Source of everything on the outside.

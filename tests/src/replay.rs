@@ -9,6 +9,7 @@ use object::{Object, ObjectSection, ObjectSymbol};
 
 use crate::gdb::Debugger;
 use crate::hostile::{self, OUTSIDE_MAC};
+use crate::lan::capture::read_file;
 use crate::machine::{InsideWire, Machine, OutsideWire, Running};
 use crate::network::diode_payload;
 use crate::ports::{free_udp, loopback};
@@ -95,7 +96,7 @@ impl<'a> Snapshot<'a> {
         let registers = debugger.registers()?;
         drop(machine);
         let (own, others): (Vec<_>, Vec<_>) =
-            read_capture(&self.file(name, "pcap"))?.into_iter().partition(|(_, frame)| is_own(frame));
+            read_file(&self.file(name, "pcap"))?.into_iter().partition(|(_, frame)| is_own(frame));
         Ok(Outcome { frames: own, arrived: others.len(), registers, memory: std::fs::read(memory)? })
     }
 
@@ -157,7 +158,7 @@ pub fn capture(image: &Path, folder: &Path, frames: usize) -> Result<Vec<(u64, V
         wires.outside.recv(&mut frame).context("waiting for frames of the box")?;
     }
     drop(machine);
-    let all = read_capture(&folder.join("capture.pcap"))?;
+    let all = read_file(&folder.join("capture.pcap"))?;
     Ok(all.into_iter().filter(|(_, frame)| is_own(frame)).collect())
 }
 
@@ -174,7 +175,10 @@ fn start(image: &Path, folder: &Path, name: &str, more: &[&str]) -> Result<(Wire
     let own = file("run");
     std::fs::create_dir_all(&own)?;
     let machine = Machine::new(image, &own, frames);
-    let machine = Machine { inside_wire: InsideWire::Silent(wires.inside.local_addr()?), ..machine };
+    let machine = Machine {
+        inside_wire: InsideWire::Frames { card: wires.silent, wire: wires.inside.local_addr()? },
+        ..machine
+    };
     let dump = format!("filter-dump,id=dump,netdev=outside,file={}", file("pcap").display());
     let debugger = format!("unix:{},server=on,wait=off", file("gdb").display());
     // A disk controller without bus mastering cannot be taken up again by QEMU.
@@ -193,13 +197,15 @@ struct Wires {
     inside: UdpSocket,
     outside: UdpSocket,
     card: SocketAddr,
+    /// Where the inside card listens, to nobody.
+    silent: SocketAddr,
 }
 
 impl Wires {
     fn lay() -> Result<Self> {
         let [inside, outside] = [UdpSocket::bind(loopback(0))?, UdpSocket::bind(loopback(0))?];
         outside.set_read_timeout(Some(PATIENCE))?;
-        Ok(Self { inside, outside, card: loopback(free_udp()?) })
+        Ok(Self { inside, outside, card: loopback(free_udp()?), silent: loopback(free_udp()?) })
     }
 
     fn flood(&self, random: &mut Random) -> Result<()> {
@@ -227,17 +233,4 @@ fn read_memory(machine: &Running, address: u64, bytes: usize) -> Result<Vec<u8>>
         .flat_map(|(_, words)| words.split_whitespace());
     let byte = |word: &str| u8::from_str_radix(word.trim_start_matches("0x"), 16);
     words.map(byte).collect::<Result<_, _>>().with_context(|| format!("unexpected answer of xp: {answer:?}"))
-}
-
-/// Time and bytes of every frame in a capture file (libpcap's format, in this machine's byte order).
-fn read_capture(path: &Path) -> Result<Vec<(u64, Vec<u8>)>> {
-    let bytes = std::fs::read(path)?;
-    let word = |at: usize| Some(u32::from_ne_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
-    let (mut frames, mut at) = (Vec::new(), 24);
-    while let (Some(seconds), Some(micros), Some(length)) = (word(at), word(at + 4), word(at + 8)) {
-        let frame = bytes.get(at + 16..at + 16 + length as usize).context("the capture is cut off")?;
-        frames.push((u64::from(seconds) * 1_000_000 + u64::from(micros), frame.to_vec()));
-        at += 16 + length as usize;
-    }
-    Ok(frames)
 }

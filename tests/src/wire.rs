@@ -3,13 +3,15 @@
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
+use crate::machine::OutsideWire;
 use crate::network::diode_payload;
+use crate::ports::{free_udp, loopback};
 use crate::random::Random;
 
 /// Faults in payloads of a thousand.
@@ -73,6 +75,15 @@ impl Wire {
         Ok(Self { address, socket, seen, thread: Some(thread) })
     }
 
+    /// The wire as a machine has it, whose outside card listens at `card`, or to nobody.
+    ///
+    /// # Errors
+    /// If there is no port for it.
+    pub fn frames_to(&self, card: Option<SocketAddr>) -> Result<OutsideWire> {
+        let card = card.map_or_else(|| free_udp().map(loopback), Ok)?;
+        Ok(OutsideWire::Frames { card, wire: self.address })
+    }
+
     /// Throws an Ethernet frame at the card that listens at `card`.
     ///
     /// # Errors
@@ -101,10 +112,38 @@ impl Wire {
         self.seen.firmware.load(Ordering::Relaxed)
     }
 
-    /// Frames that were none of the diode's, since its first one: there must never be any.
+    /// Frames that were none of the diode's, since its first one.
     #[must_use]
     pub fn foreign(&self) -> Vec<String> {
-        self.seen.foreign.lock().map(|foreign| foreign.clone()).unwrap_or_default()
+        self.seen.foreign.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Fails if there were frames that were none of the diode's, since its first one.
+    ///
+    /// # Errors
+    /// With the first of them.
+    pub fn check(&self) -> Result<()> {
+        let foreign = self.foreign();
+        ensure!(
+            foreign.is_empty(),
+            "on the outside wire were {} other frames: {}",
+            foreign.len(),
+            foreign[0]
+        );
+        Ok(())
+    }
+
+    /// Fails if there was any frame at all: a box that was not started sends nothing.
+    ///
+    /// # Errors
+    /// With how many there were.
+    pub fn check_silent(&self) -> Result<()> {
+        let (own, firmware) = (self.frames(), self.firmware_frames());
+        ensure!(
+            own + firmware == 0,
+            "{own} frames of the diode's and {firmware} others were on the outside wire"
+        );
+        self.check()
     }
 }
 

@@ -1,0 +1,159 @@
+//! 64 devices on one wire with the box: all healthy, ten off, one flapping, and in a flood; how much of what the site asks for is
+//! asked, counted at the devices by the box's own time.
+
+use std::ops::Range;
+
+use anyhow::{Context, Result, ensure};
+
+use super::bed::{Bed, devices};
+use super::{Behaviour, Hostile, Target, host_address};
+use crate::network::{INSIDE_IPV4, INSIDE_MAC};
+
+/// Devices of the site: as many as there may be.
+pub const DEVICES: usize = noreturn_image_format::config::DEVICES_MAX;
+/// Devices that are off, and where they are.
+const OFF: Range<usize> = 20..30;
+/// The device that flaps, once in three seconds.
+const FLAPPING: usize = 40;
+const HALF_PERIOD_US: u64 = 1_500_000;
+/// Time from one request to a device to the next.
+const PERIOD_US: u64 = 250_000;
+/// The box's time that each phase takes, and the most that it may take until every device is asked before it.
+const PHASE_US: u64 = 20_000_000;
+const SETTLE_US: u64 = 30_000_000;
+/// The box's counter of frames that its inside card has received.
+const RECEIVED: &str = "inside_frames_received";
+/// Frames a second of the flood.
+pub const FLOOD_FRAMES_PER_S: u64 = 10_000;
+
+/// What was asked of the devices that are on, in a phase.
+#[derive(Clone, Debug)]
+pub struct Phase {
+    /// The box's time in which it was counted.
+    pub time_us: Range<u64>,
+    /// Requests of the devices that are on, as they counted them.
+    pub requests: u64,
+    /// What the periods ask for.
+    pub asked_for: u64,
+    /// Requests of the device that got the fewest.
+    pub fewest: u64,
+    /// Frames that the box sent outside.
+    pub outside_frames: u64,
+    /// The longest time without one, in microseconds.
+    pub outside_silence_us: u64,
+}
+
+impl Phase {
+    /// Requests as a percentage of what the periods ask for.
+    #[must_use]
+    pub fn percent(&self) -> f64 {
+        100.0 * self.requests as f64 / self.asked_for as f64
+    }
+}
+
+/// Everything that was measured in one boot.
+#[derive(Debug)]
+pub struct Measured {
+    /// All devices are on.
+    pub healthy: Phase,
+    /// Ten are off.
+    pub ten_off: Phase,
+    /// One is switched off and on again and again.
+    pub flapping: Phase,
+    /// Ten are off, and somebody floods the box.
+    pub flood: Phase,
+    /// Frames of the flood that were sent.
+    pub flood_sent: u64,
+    /// Frames that the inside card received meanwhile, as the box says.
+    pub flood_received: u64,
+}
+
+/// Boots a box and takes it through all phases.
+///
+/// # Errors
+/// If the box does anything that it may not: send something else, inside or outside, boot again, or leave a gap.
+pub fn measure() -> Result<Measured> {
+    let mut bed = Bed::start(devices(DEVICES, PERIOD_US), DEVICES, None)?;
+    settle(&mut bed, &all(|_| false))?;
+    let healthy = phase(&mut bed, &all(|_| false))?;
+    bed.plant.lan().set(OFF, Behaviour::Off);
+    let ten_off = phase(&mut bed, &all(|number| OFF.contains(&number)))?;
+    bed.plant.lan().set(OFF, Behaviour::Healthy);
+    settle(&mut bed, &all(|_| false))?;
+    bed.plant.lan().set([FLAPPING], Behaviour::Flapping { half_period_us: HALF_PERIOD_US });
+    let flapping = phase(&mut bed, &all(|number| number == FLAPPING))?;
+    bed.plant.lan().set([FLAPPING], Behaviour::Healthy);
+    bed.plant.lan().set(OFF, Behaviour::Off);
+    let before = bed.counter(RECEIVED)?;
+    bed.plant.lan().flood(Some(Hostile::new(target(), FLOOD_FRAMES_PER_S, 7)));
+    let flood = phase(&mut bed, &all(|number| number == FLAPPING || OFF.contains(&number)))?;
+    let flood_sent = bed.plant.lan().flood(None);
+    let flood_received = bed.counter(RECEIVED)? - before;
+    let measured = Measured { healthy, ten_off, flapping, flood, flood_sent, flood_received };
+    let frames = bed.finish().with_context(|| format!("without what was sent outside: {measured:#?}"))?;
+    let times_us: Vec<u64> = frames.into_iter().map(|(at_us, _)| at_us).collect();
+    let Measured { healthy, ten_off, flapping, flood, .. } = measured;
+    let [healthy, ten_off, flapping, flood] =
+        [healthy, ten_off, flapping, flood].map(|phase| phase.with_outside(&times_us));
+    Ok(Measured { healthy, ten_off, flapping, flood, flood_sent, flood_received })
+}
+
+/// The devices, by number, but for these.
+fn all(but: impl Fn(usize) -> bool) -> Vec<usize> {
+    (0..DEVICES).filter(|&number| !but(number)).collect()
+}
+
+fn target() -> Target {
+    Target {
+        ethernet: INSIDE_MAC,
+        address: INSIDE_IPV4,
+        impersonated: (0..DEVICES).map(host_address).collect(),
+        silent: OFF.map(host_address).collect(),
+    }
+}
+
+/// Waits until each of these devices has been asked once more.
+fn settle(bed: &mut Bed, devices: &[usize]) -> Result<()> {
+    const STEP_US: u64 = 500_000;
+    let start_us = bed.plant.lan().now_us();
+    let mut waiting = devices.to_vec();
+    while !waiting.is_empty() {
+        let now_us = bed.pass(STEP_US)?;
+        let lan = bed.plant.lan();
+        waiting.retain(|&number| lan.hosts()[number].requests_us().last().is_none_or(|&at| at < start_us));
+        ensure!(
+            now_us < start_us + SETTLE_US,
+            "after {SETTLE_US} us of the box's time it does not ask {waiting:?}"
+        );
+    }
+    Ok(())
+}
+
+fn phase(bed: &mut Bed, on: &[usize]) -> Result<Phase> {
+    let start_us = bed.plant.lan().now_us();
+    bed.pass(PHASE_US)?;
+    let time_us = start_us..start_us + PHASE_US;
+    let lan = bed.plant.lan();
+    let count = |&number: &usize| {
+        lan.hosts()[number].requests_us().iter().filter(|at| time_us.contains(at)).count() as u64
+    };
+    let requests: Vec<u64> = on.iter().map(count).collect();
+    Ok(Phase {
+        requests: requests.iter().sum(),
+        asked_for: on.len() as u64 * PHASE_US / PERIOD_US,
+        fewest: requests.iter().copied().min().unwrap_or(0),
+        time_us,
+        outside_frames: 0,
+        outside_silence_us: 0,
+    })
+}
+
+impl Phase {
+    fn with_outside(mut self, times_us: &[u64]) -> Self {
+        let times_us: Vec<u64> = times_us.iter().copied().filter(|at| self.time_us.contains(at)).collect();
+        self.outside_frames = times_us.len() as u64;
+        let ends = [&[self.time_us.start][..], &times_us, &[self.time_us.end]].concat();
+        self.outside_silence_us = ends.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap_or(u64::MAX);
+        self
+    }
+}
