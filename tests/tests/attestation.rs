@@ -5,11 +5,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use noreturn_tests::machine::Machine;
-use noreturn_tests::machine::OutsideWire;
+use noreturn_tests::ports::free_udp;
 use noreturn_tests::process::wait_for;
 use noreturn_tests::receiver::{ReceiverSettings, RunningReceiver};
 use noreturn_tests::site::{DIODE_NAME, Site, build, idle_device};
 use noreturn_tests::tpm::{Interface, Tpm};
+use noreturn_tests::wire::{Faults, Wire};
 use noreturn_tests::world::{Plan, World};
 use noreturn_verify::pcrs::predict;
 use serde_json::Value;
@@ -154,13 +155,15 @@ fn a_tpm_without_registers_of_sha256_stops_the_loader() -> Result<()> {
     let folder = TempDir::new()?;
     Tpm::set_up_without_sha256(folder.path())?;
     let tpm = Tpm::start(folder.path())?;
-    let image = Site { receiver_port: 9, modbus: idle_device() }.build(folder.path())?;
-    let machine = Machine::new(&image.path, folder.path(), OutsideWire::User);
+    let receiver_port = free_udp()?;
+    let image = Site { receiver_port, modbus: idle_device() }.build(folder.path())?;
+    let wire = Wire::lay(receiver_port, Faults::default())?;
+    let machine = Machine::new(&image.path, folder.path(), wire.frames_to(None)?);
     let mut machine = machine.start_with(&tpm.arguments(Interface::Fifo))?;
     let said = machine.wait_for_serial("next try in")?;
     assert!(
         said.contains("NOT STARTED") && said.contains("the TPM's registers of SHA-256 are switched off"),
         "{said}"
     );
-    Ok(())
+    wire.check_silent()
 }

@@ -139,5 +139,5 @@ fn nothing_but_the_two_cards_reaches_memory() -> Result<()> {
             assert_ne!(command & INTX_DISABLE, 0, "{place:x?}: {command:#06x}");
         }
     }
-    Ok(())
+    world.check_wire()
 }

@@ -64,5 +64,5 @@ fn its_time_is_taken_and_is_as_sure_as_it_says() -> Result<()> {
     let (asked, next) = (&times[place], times.get(place + 1).context("no later question")?);
     assert!(acquired_us + uncertainty_us >= asked.answered_us, "{record}: too early");
     assert!(acquired_us <= next.came_us + uncertainty_us, "{record}: too late");
-    Ok(())
+    world.check_wire()
 }

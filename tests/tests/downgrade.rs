@@ -1,7 +1,7 @@
 //! An older image in place of a newer one: refused where the machine can remember, and told where it cannot.
 
 use anyhow::{Context, Result};
-use noreturn_tests::machine::{Machine, OutsideWire, Running};
+use noreturn_tests::machine::{Machine, Running};
 use noreturn_tests::process::wait_for;
 use noreturn_tests::receiver::RunningReceiver;
 use noreturn_tests::site::{Site, idle_device};
@@ -39,7 +39,7 @@ impl Bench {
             }
         };
         let image = Site { receiver_port, modbus: tables(version, floor) }.build(folder.path())?;
-        let frames = OutsideWire::Frames { card, wire: wire.address };
+        let frames = wire.frames_to(Some(card))?;
         let arguments = tpm.as_ref().map(|tpm| tpm.arguments(Interface::Crb)).unwrap_or_default();
         let machine = Machine { outside, ..Machine::new(&image.path, folder.path(), frames) };
         let machine = machine.start_with(&arguments)?;
@@ -56,6 +56,7 @@ impl Bench {
             Ok(lines(receiver, "image_version")?.into_iter().find(|line| line["image_version"] == version))
         });
         let line = line.with_context(|| format!("the box said:\n{}", machine.said()))?;
+        self.world.check_wire()?;
         let names = ["image_floor", "floor_memory", "image_version_at_least", "image_downgrade"];
         Ok(names.map(|name| line[name].clone()).to_vec().into())
     }
@@ -73,6 +74,7 @@ fn a_machine_with_a_tpm_starts_nothing_below_the_floor() -> Result<()> {
     assert!(said.contains("noreturn loader: version 7, floor 6: kept-6"), "{said}");
 
     let mut bench = bench.put_in(5, 0)?;
+    let sent = bench.world.wire.frames();
     let said = bench.world.machine.wait_for_serial("next try in")?;
     assert!(said.contains("NOT STARTED") && !said.contains("starting the kernel"), "{said}");
     for part in
@@ -80,6 +82,7 @@ fn a_machine_with_a_tpm_starts_nothing_below_the_floor() -> Result<()> {
     {
         assert!(said.contains(part), "{part} is missing in\n{said}");
     }
+    assert_eq!(bench.world.wire.frames(), sent, "a box that was not started has sent");
 
     // At the floor it is started, though it is older than the one before: that is for the receiver to tell.
     let mut bench = bench.put_in(6, 0)?;

@@ -4,8 +4,8 @@
 use anyhow::Result;
 use noreturn_tests::card::{INSIDE_MAC, OUTSIDE_MAC, OUTSIDE_PCI};
 use noreturn_tests::counting::CountingDevice;
-use noreturn_tests::machine::{Machine, OutsideWire, PROCESSOR};
-use noreturn_tests::ports::{free_tcp, free_udp, loopback};
+use noreturn_tests::machine::{Machine, PROCESSOR};
+use noreturn_tests::ports::{free_tcp, free_udp};
 use noreturn_tests::process::wait_for;
 use noreturn_tests::site::{Site, build, device};
 use noreturn_tests::wire::{Faults, Wire};
@@ -22,8 +22,7 @@ fn stops_and_resets(processor: &str, change: impl Fn(&str) -> String, reason: &s
     let site = Site { receiver_port, modbus: device("plc", 9, 1, "") + POINT };
     let image = build(&change(&site.text()), folder.path())?;
     let wire = Wire::lay(receiver_port, Faults::default())?;
-    let frames = OutsideWire::Frames { card: loopback(free_udp()?), wire: wire.address };
-    let machine = Machine { processor, ..Machine::new(&image.path, folder.path(), frames) };
+    let machine = Machine { processor, ..Machine::new(&image.path, folder.path(), wire.frames_to(None)?) };
     let mut running = machine.start()?;
     let said = running.wait_for_serial("nothing more is sent")?;
     assert!(said.contains(&format!("STOP: {reason}")), "{said}");
@@ -32,8 +31,7 @@ fn stops_and_resets(processor: &str, change: impl Fn(&str) -> String, reason: &s
         let said = std::fs::read(&running.serial)?;
         Ok((String::from_utf8_lossy(&said).matches("noreturn loader: measuring").count() > 1).then_some(()))
     })?;
-    assert_eq!((wire.frames(), wire.firmware_frames(), wire.foreign().len()), (0, 0, 0));
-    Ok(())
+    wire.check_silent()
 }
 
 #[test]
@@ -80,6 +78,7 @@ fn an_image_of_another_owner_raises_the_alarm() -> Result<()> {
     let mut world =
         World::start(&Plan { of_another_owner: true, ..Plan::new(device("plc", port, 1, "") + POINT) })?;
     world.wait_for_records(1)?;
+    world.check_wire()?;
     let lines = world.receiver.lines()?;
     assert!(lines.iter().any(|line| line["kind"] == "alarm"), "{lines:?}");
     let summary = world.receiver.stop()?;

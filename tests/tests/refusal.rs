@@ -6,15 +6,19 @@ use std::path::Path;
 use anyhow::{Context, Result, anyhow};
 use noreturn_image_format::layout::{MANIFEST_PLACE, MANIFEST_RANGE};
 use noreturn_image_format::{Manifest, Sha256Digest};
-use noreturn_tests::machine::{Machine, OutsideWire};
+use noreturn_tests::machine::Machine;
 use noreturn_tests::repository;
 use noreturn_tests::site::{Image, Site, device};
+use noreturn_tests::wire::{Faults, Wire};
 use tempfile::TempDir;
+
+/// Nobody receives there.
+const RECEIVER_PORT: u16 = 9;
 
 fn image(folder: &Path) -> Result<Image> {
     let point =
         "[[modbus.point]]\nname = \"level\"\nfunction = 3\naddress = 0\ntype = \"u16\"\nperiod_ms = 1000\n";
-    Site { receiver_port: 9, modbus: device("plc", 9, 1, "") + point }.build(folder)
+    Site { receiver_port: RECEIVER_PORT, modbus: device("plc", 9, 1, "") + point }.build(folder)
 }
 
 /// Where the parts lie.
@@ -31,10 +35,12 @@ fn boot_changed(change: impl FnOnce(&mut [u8], &Manifest)) -> Result<String> {
     let manifest = manifest(&bytes)?;
     change(&mut bytes, &manifest);
     fs::write(&image.path, bytes)?;
-    let mut running = Machine::new(&image.path, folder.path(), OutsideWire::User).start()?;
+    let wire = Wire::lay(RECEIVER_PORT, Faults::default())?;
+    let mut running = Machine::new(&image.path, folder.path(), wire.frames_to(None)?).start()?;
     running.wait_for_serial("NOT STARTED")?;
     let said = running.wait_for_serial("next try in")?;
     assert!(!said.contains("starting the kernel"), "{said}");
+    wire.check_silent()?;
     Ok(said)
 }
 

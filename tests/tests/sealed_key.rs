@@ -7,8 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use noreturn_image_format::Sha256Digest;
 use noreturn_image_format::measured::{SEALING_PCRS, sealing_policy};
-use noreturn_tests::machine::{Firmware, Machine, OutsideWire, Running};
-use noreturn_tests::ports::{free_udp, loopback};
+use noreturn_tests::machine::{Firmware, Machine, Running};
+use noreturn_tests::ports::free_udp;
 use noreturn_tests::process::wait_for;
 use noreturn_tests::receiver::{ReceiverSettings, RunningReceiver};
 use noreturn_tests::repository::built;
@@ -122,7 +122,7 @@ impl Bench {
         Ok(Self { folder, receiver_port, image, variables })
     }
 
-    fn start(&self, outside: OutsideWire, changes: Changes) -> Result<(Running, Tpm)> {
+    fn start(&self, outside: &Wire, changes: Changes) -> Result<(Running, Tpm)> {
         let tpm = Tpm::start(self.folder.path())?;
         let variables = &*self.variables;
         let contents = if changes.variables { without_platform_key()? } else { fs::read(NO_KEYS)? };
@@ -135,14 +135,22 @@ impl Bench {
         if changes.card {
             arguments.extend(["-device", "e1000e,addr=0x9"].map(str::to_owned));
         }
-        let machine = Machine { firmware, ..Machine::new(&self.image.path, self.folder.path(), outside) };
+        let frames = outside.frames_to(None)?;
+        let machine = Machine { firmware, ..Machine::new(&self.image.path, self.folder.path(), frames) };
         Ok((machine.start_with(&arguments)?, tpm))
     }
 
     /// Starts it, and has it refused with this response code.
     fn refused(&self, code: &str, changes: Changes) -> Result<Registers> {
-        let (mut running, _tpm) = self.start(OutsideWire::User, changes)?;
-        refused(&mut running, code)
+        let wire = self.wire()?;
+        let (mut running, _tpm) = self.start(&wire, changes)?;
+        let registers = refused(&mut running, code)?;
+        wire.check_silent()?;
+        Ok(registers)
+    }
+
+    fn wire(&self) -> Result<Wire> {
+        Wire::lay(self.receiver_port, Faults::default())
     }
 }
 
@@ -193,9 +201,8 @@ fn starts_and_speaks(bench: &Bench) -> Result<()> {
     let settings =
         ReceiverSettings { port: *receiver_port, broker: None, image, attestation: None, live: false };
     let mut receiver = RunningReceiver::start(folder.path(), &settings)?;
-    let wire = Wire::lay(*receiver_port, Faults::default())?;
-    let frames = OutsideWire::Frames { card: loopback(free_udp()?), wire: wire.address };
-    let (mut machine, _tpm) = bench.start(frames, Changes::default())?;
+    let wire = bench.wire()?;
+    let (mut machine, _tpm) = bench.start(&wire, Changes::default())?;
     let said = machine.wait_for_serial("starting the kernel after")?;
     assert!(said.contains(&format!("the diode's key from the TPM at {HANDLE}")), "{said}");
     assert!(said.contains("version 0, floor 0: kept-0"), "{said}");
@@ -206,7 +213,7 @@ fn starts_and_speaks(bench: &Bench) -> Result<()> {
     });
     let matched = matched.with_context(|| machine.said())?;
     assert_eq!(matched["image_check"], "match");
-    Ok(())
+    wire.check()
 }
 
 /// The policy is the TPM's own: without a boot, so that each of the six registers can be changed alone.
@@ -250,8 +257,10 @@ fn a_tpm_gives_it_out_for_these_six_registers_and_no_other() -> Result<()> {
 #[test]
 fn a_machine_without_a_tpm_does_not_start() -> Result<()> {
     let bench = Bench::new()?;
-    let mut machine = Machine::new(&bench.image.path, bench.folder.path(), OutsideWire::User).start()?;
+    let wire = bench.wire()?;
+    let frames = wire.frames_to(None)?;
+    let mut machine = Machine::new(&bench.image.path, bench.folder.path(), frames).start()?;
     let said = machine.wait_for_serial("next try in")?;
     assert!(said.contains("NOT STARTED") && said.contains("and there is no TPM 2.0"), "{said}");
-    Ok(())
+    wire.check_silent()
 }

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result};
 use noreturn_image_format::layout::MANIFEST_RANGE;
 use noreturn_image_format::{Manifest, owner};
-use noreturn_tests::machine::{Firmware, Machine, OutsideWire, Running};
+use noreturn_tests::machine::{Firmware, Machine, Running};
 use noreturn_tests::ports::free_udp;
 use noreturn_tests::process::wait_for;
 use noreturn_tests::receiver::{ReceiverSettings, RunningReceiver};
@@ -17,9 +17,13 @@ use noreturn_tests::repository;
 use noreturn_tests::secure_boot::{Keys, run};
 use noreturn_tests::site::{Image, Site, TEST_OWNER, build_of, idle_device};
 use noreturn_tests::tpm::{Interface, Tpm};
+use noreturn_tests::wire::{Faults, Wire};
 use noreturn_verify::pcrs::predict;
 use noreturn_verify::{Certificate, Expectations, Outcome, judge};
 use tempfile::TempDir;
+
+/// Nobody receives there.
+const RECEIVER_PORT: u16 = 9;
 
 /// What the tests share, made once: keys, and firmware that knows them.
 struct Shared {
@@ -76,28 +80,31 @@ fn build(loader: &Path, receiver_port: u16, folder: &Path) -> Result<Image> {
 }
 
 /// Switches a box on whose firmware has these variables, of which it gets a copy.
-fn start(image: &Path, variables: &Path, folder: &Path, more: &[String]) -> Result<Running> {
+fn start(image: &Path, variables: &Path, folder: &Path, wire: &Wire, more: &[String]) -> Result<Running> {
     let copy = folder.join("variables");
     fs::copy(variables, &copy)?;
     let firmware = Firmware::SecureBoot { variables: &copy };
-    Machine { firmware, ..Machine::new(image, folder, OutsideWire::User) }.start_with(more)
+    Machine { firmware, ..Machine::new(image, folder, wire.frames_to(None)?) }.start_with(more)
 }
 
 /// The firmware tells that it does not start this, and nothing of the loader's is ever seen.
 fn is_refused(image: &Path, folder: &Path) -> Result<()> {
-    let mut running = start(image, &shared()?.on, folder, &[])?;
+    let wire = Wire::lay(RECEIVER_PORT, Faults::default())?;
+    let mut running = start(image, &shared()?.on, folder, &wire, &[])?;
     let said = running.wait_for_serial("No bootable option or device was found")?;
     assert!(said.contains("failed to load Boot") && said.contains("Access Denied"), "{said}");
     assert!(!said.contains("noreturn"), "{said}");
-    Ok(())
+    wire.check_silent()
 }
 
 /// Where nobody checks, the same image starts: so it is the signature that was refused.
 fn starts_without_secure_boot(image: &Path, folder: &Path) -> Result<()> {
-    let mut running = start(image, &shared()?.off, folder, &[])?;
+    let wire = Wire::lay(RECEIVER_PORT, Faults::default())?;
+    let mut running = start(image, &shared()?.off, folder, &wire, &[])?;
     let said = running.wait_for_serial("transmit only")?;
     assert!(said.contains("noreturn loader: start, Secure Boot is off"), "{said}");
-    Ok(())
+    wait_for("the first frame", || Ok((wire.frames() > 0).then_some(())))?;
+    wire.check()
 }
 
 /// What rule V014 says of an image, for whoever expects the owner's certificate.
@@ -121,7 +128,9 @@ fn what_the_owner_signed_starts_and_is_attested() -> Result<()> {
     let tpm = Tpm::start(folder.path())?;
     let settings = ReceiverSettings { port, broker: None, image: &image, attestation: None, live: false };
     let mut receiver = RunningReceiver::start(folder.path(), &settings)?;
-    let mut running = start(&image.path, &shared()?.on, folder.path(), &tpm.arguments(Interface::Fifo))?;
+    let wire = Wire::lay(port, Faults::default())?;
+    let more = tpm.arguments(Interface::Fifo);
+    let mut running = start(&image.path, &shared()?.on, folder.path(), &wire, &more)?;
     let said = running.wait_for_serial("transmit only")?;
     assert!(said.contains("noreturn loader: start, Secure Boot is on"), "{said}");
     let attested = wait_for("the first quote", || {
@@ -136,13 +145,13 @@ fn what_the_owner_signed_starts_and_is_attested() -> Result<()> {
         assert!(prediction.contains(&format!("pcr_{register} = \"{value}\"\n")), "{attested} {prediction}");
     }
     assert_eq!(receiver.summary()?["diodes"][0]["image_check"], "match");
-    Ok(())
+    wire.check()
 }
 
 #[test]
 fn what_nobody_signed_is_refused() -> Result<()> {
     let folder = TempDir::new()?;
-    let image = build(&repository::loader()?, 9, folder.path())?;
+    let image = build(&repository::loader()?, RECEIVER_PORT, folder.path())?;
     assert_eq!(judged(&fs::read(&image.path)?)?, Outcome::Fail("the loader is not signed".to_owned()));
     is_refused(&image.path, folder.path())?;
     starts_without_secure_boot(&image.path, folder.path())
@@ -151,7 +160,7 @@ fn what_nobody_signed_is_refused() -> Result<()> {
 #[test]
 fn what_somebody_else_signed_is_refused() -> Result<()> {
     let folder = TempDir::new()?;
-    let image = build(&signed_loader(&shared()?.strange, folder.path())?, 9, folder.path())?;
+    let image = build(&signed_loader(&shared()?.strange, folder.path())?, RECEIVER_PORT, folder.path())?;
     let outcome = judged(&fs::read(&image.path)?)?;
     assert!(
         matches!(&outcome, Outcome::Fail(why) if why.contains("it is signed with the certificate")),
@@ -172,7 +181,7 @@ fn a_loader_with_another_owners_key_is_refused() -> Result<()> {
     changed[place].copy_from_slice(&stranger.public());
     fs::write(&loader, changed)?;
     fs::write(folder.path().join("owner.key"), format!("noreturn-owner-secret {}\n", "77".repeat(32)))?;
-    let image = build(&loader, 9, folder.path())?;
+    let image = build(&loader, RECEIVER_PORT, folder.path())?;
     let outcome = judged(&fs::read(&image.path)?)?;
     assert!(matches!(&outcome, Outcome::Fail(why) if why.contains("this one was changed")), "{outcome:?}");
     is_refused(&image.path, folder.path())?;
@@ -183,18 +192,19 @@ fn a_loader_with_another_owners_key_is_refused() -> Result<()> {
 #[test]
 fn a_changed_kernel_is_refused_by_the_loader_that_the_firmware_starts() -> Result<()> {
     let folder = TempDir::new()?;
-    let image = build(&signed_loader(&shared()?.keys, folder.path())?, 9, folder.path())?;
+    let image = build(&signed_loader(&shared()?.keys, folder.path())?, RECEIVER_PORT, folder.path())?;
     let mut bytes = fs::read(&image.path)?;
     let parsed = Manifest::parse(&bytes[MANIFEST_RANGE]).map_err(|error| anyhow::anyhow!("{error}"))?;
     let kernel = parsed.manifest.kernel.range();
     bytes[kernel][100_000] ^= 0x10;
     fs::write(&image.path, bytes)?;
-    let mut running = start(&image.path, &shared()?.on, folder.path(), &[])?;
+    let wire = Wire::lay(RECEIVER_PORT, Faults::default())?;
+    let mut running = start(&image.path, &shared()?.on, folder.path(), &wire, &[])?;
     let said = running.wait_for_serial("next try in")?;
     assert!(said.contains("noreturn loader: start, Secure Boot is on"), "{said}");
     assert!(said.contains("NOT STARTED") && said.contains("the kernel: has the wrong SHA-256"), "{said}");
     assert!(!said.contains("starting the kernel"), "{said}");
-    Ok(())
+    wire.check_silent()
 }
 
 /// With the same keys on another day; and by somebody who has none of them, but the image.
@@ -202,7 +212,7 @@ fn a_changed_kernel_is_refused_by_the_loader_that_the_firmware_starts() -> Resul
 fn a_signed_image_can_be_built_again() -> Result<()> {
     let folders = [TempDir::new()?, TempDir::new()?];
     let [first, second] = folders.each_ref().map(|folder| -> Result<_> {
-        let image = build(&signed_loader(&shared()?.keys, folder.path())?, 9, folder.path())?;
+        let image = build(&signed_loader(&shared()?.keys, folder.path())?, RECEIVER_PORT, folder.path())?;
         // Signatures that tell the time tell seconds.
         std::thread::sleep(std::time::Duration::from_millis(1100));
         Ok(fs::read(image.path)?)

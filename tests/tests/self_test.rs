@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
-use noreturn_tests::machine::{Machine, OutsideWire};
+use noreturn_tests::machine::Machine;
 use noreturn_tests::repository;
 use noreturn_tests::site::{Site, build_of, idle_device};
+use noreturn_tests::wire::{Faults, Wire};
 use tempfile::TempDir;
 
 /// First bytes of each known answer, and of the block with known parity.
@@ -30,11 +31,16 @@ fn corrupted(program: PathBuf, answers: &[&[u8]], folder: &TempDir) -> Result<Pa
     Ok(copy)
 }
 
-/// What the box says until it says `last`.
+/// What the box says until it says `last`; it sends nothing.
 fn said(loader: &Path, kernel: &Path, folder: &TempDir, last: &str) -> Result<String> {
-    let site = Site { receiver_port: 9, modbus: idle_device() };
+    const RECEIVER_PORT: u16 = 9;
+    let site = Site { receiver_port: RECEIVER_PORT, modbus: idle_device() };
     let image = build_of(loader, kernel, &site.text(), folder.path())?;
-    Machine::new(&image.path, folder.path(), OutsideWire::User).start()?.wait_for_serial(last)
+    let wire = Wire::lay(RECEIVER_PORT, Faults::default())?;
+    let said =
+        Machine::new(&image.path, folder.path(), wire.frames_to(None)?).start()?.wait_for_serial(last)?;
+    wire.check_silent()?;
+    Ok(said)
 }
 
 /// One start for all answers: each that is wrong is named.

@@ -22,7 +22,7 @@ fn resets(fault: &str, watchdog: Watchdog, word: &str, last_stop: &str) -> Resul
     let second = world.wait_for_last_stop(last_stop)?;
     assert_eq!((&second["image_check"], &second["watchdog"]), (&"match".into(), &word.into()));
     assert_ne!(first["boot"], second["boot"]);
-    Ok(())
+    world.check_wire()
 }
 
 #[test]
@@ -97,5 +97,5 @@ fn after_somebody_pressed_the_reset_button() -> Result<()> {
     world.machine.monitor_command("system_reset")?;
     let second = world.wait_for_last_stop("reset")?;
     assert_ne!(first["boot"], second["boot"]);
-    Ok(())
+    world.check_wire()
 }
