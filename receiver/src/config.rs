@@ -73,6 +73,8 @@ pub struct DiodeConfig {
     pub image_version_min: u32,
     /// What to do about another image.
     pub on_mismatch: OnMismatch,
+    /// After how long without a frame it counts as silent, which is an alarm.
+    pub silent_after_us: u64,
     /// What its TPM should attest; `None` leaves it unchecked.
     pub attestation: Option<Expected>,
 }

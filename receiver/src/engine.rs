@@ -9,6 +9,7 @@ mod counters;
 mod gate;
 mod naming;
 mod objects;
+mod silence;
 #[cfg(test)]
 pub mod tests;
 mod version;
@@ -28,6 +29,7 @@ pub use counters::EngineCounters;
 use gate::Gate;
 use naming::Naming;
 use objects::WaitingObjects;
+pub use silence::Moment;
 use version::Newest;
 
 /// What is known of one source, before it has a name.
@@ -73,6 +75,10 @@ pub struct DiodeState {
     pub attestation: Finding,
     /// Its latest beacon.
     pub beacon: Option<Arc<Beacon>>,
+    /// When it was heard last.
+    pub heard: Option<Moment>,
+    /// Whether that is too long ago.
+    pub silent: bool,
 }
 
 /// The step from events to items, for all diodes.
@@ -96,6 +102,7 @@ struct Diode {
     newest_version: Newest,
     newest: Option<BootId>,
     beacon: Option<Arc<Beacon>>,
+    watch: silence::Watch,
 }
 
 /// One boot.
@@ -171,8 +178,9 @@ impl Engine {
         }
     }
 
-    /// Lets time pass: what has waited too long for a name goes out without one.
+    /// Lets time pass: what has waited too long for a name goes out without one, and who is silent for too long is told.
     pub fn handle_timeout(&mut self, now_us: u64, out: &mut Vec<Item>) {
+        self.watch(now_us, out);
         for ((diode, _), session) in &mut self.sessions {
             session.naming.handle_timeout(&session.origin, now_us, &mut self.counters, out);
             let expected = self.diodes.get(diode).and_then(|diode| diode.attestation.as_ref());
@@ -228,6 +236,8 @@ impl Engine {
             version: session.and_then(|session| session.version),
             attestation: session.map(|session| session.attested.finding().clone()).unwrap_or_default(),
             beacon: diode.beacon.clone(),
+            heard: diode.watch.heard(),
+            silent: diode.watch.is_silent(),
         }
     }
 }
@@ -243,6 +253,7 @@ impl Diode {
             newest_version: Newest::new(config.image_version_min),
             newest: None,
             beacon: None,
+            watch: silence::Watch::new(config.silent_after_us),
         }
     }
 

@@ -1,11 +1,15 @@
 //! The task that reads datagrams: protocol, engine, then every sink's queue. It never waits for a sink.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use noreturn_link::{Mark, Receiver, Refusal};
+use noreturn_wire::Header;
 use rustix::net::RecvFlags;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, watch};
@@ -15,7 +19,7 @@ use crate::attestation::Check;
 use crate::config::Config;
 use crate::counters::{SharedCounters, add};
 use crate::durable::Keeper;
-use crate::engine::Engine;
+use crate::engine::{Engine, Moment};
 use crate::item::{ImageCheck, Item};
 use crate::json::hex;
 use crate::keys::Keys;
@@ -154,11 +158,11 @@ impl Intake {
     }
 
     fn handle_datagram(&mut self, datagram: &[u8], peer: SocketAddr) {
-        let now_us = self.now_us();
-        if let Err(refusal) = self.receiver.handle_datagram(datagram, now_us) {
+        let now = Moment { us: self.now_us(), unix_us: rfc3339::now_unix_us() };
+        let taken = take_datagram(&mut self.receiver, &mut self.engine, datagram, now, &mut self.items);
+        if let Err(refusal) = taken {
             self.refusal = Some((peer, refusal));
         }
-        self.drain(now_us);
     }
 
     async fn handle_error(&self, error: &std::io::Error) {
@@ -181,9 +185,7 @@ impl Intake {
     }
 
     fn drain(&mut self, now_us: u64) {
-        while let Some(event) = self.receiver.poll_event() {
-            self.engine.handle_event(event, now_us, &mut self.items);
-        }
+        drain(&mut self.receiver, &mut self.engine, now_us, &mut self.items);
     }
 
     /// Hands items to the sinks, and streams and files to their writer.
@@ -192,6 +194,10 @@ impl Intake {
         self.items.extend(std::iter::from_fn(|| self.objects.reports.try_recv().ok()));
         self.items.iter().for_each(log_item);
         self.note_first_record();
+        if self.items.iter().any(|item| matches!(item, Item::Silence(_))) {
+            // What is published with it must not be of the time before.
+            self.status.send_replace(Arc::new(self.current()));
+        }
         while !self.items.is_empty() {
             let count = self.items.len().min(BATCH_ITEMS_MAX);
             let batch: Arc<[Item]> = self.items.drain(..count).collect();
@@ -210,7 +216,12 @@ impl Intake {
     }
 
     fn current(&self) -> Status {
-        self.status.borrow().with_counters(&self.receiver.counters(), &self.engine, &self.shared)
+        self.status.borrow().with_counters(
+            &self.receiver.counters(),
+            &self.engine,
+            &self.shared,
+            self.now_us(),
+        )
     }
 
     fn publish_status(&mut self) {
@@ -285,6 +296,28 @@ impl Intake {
     }
 }
 
+/// What one datagram leads to: protocol, then engine.
+fn take_datagram(
+    receiver: &mut Receiver,
+    engine: &mut Engine,
+    datagram: &[u8],
+    now: Moment,
+    items: &mut Vec<Item>,
+) -> Result<(), Refusal> {
+    let taken = receiver.handle_datagram(datagram, now.us);
+    drain(receiver, engine, now.us, items);
+    if let (Ok(()), Ok((header, ..))) = (taken, Header::parse(datagram)) {
+        engine.hear((header.diode, header.boot), now, items);
+    }
+    taken
+}
+
+fn drain(receiver: &mut Receiver, engine: &mut Engine, now_us: u64, items: &mut Vec<Item>) {
+    while let Some(event) = receiver.poll_event() {
+        engine.handle_event(event, now_us, items);
+    }
+}
+
 /// Says what a person should know.
 fn log_item(item: &Item) {
     match item {
@@ -305,6 +338,25 @@ fn log_item(item: &Item) {
             verdict.expected.as_ref().map_or_else(String::new, hex),
             if verdict.refused { "REFUSED" } else { "passed on (on_mismatch = \"alarm\")" }
         ),
+        Item::Silence(silence) if !silence.is_silent => {
+            tracing::info!(
+                "{}: heard again, after {} s of silence",
+                silence.diode,
+                silence.silent_us / 1_000_000
+            );
+        }
+        Item::SilenceAlarm(silence) => {
+            let seconds = silence.silent_us / 1_000_000;
+            match silence.heard_unix_us.and_then(rfc3339::format) {
+                Some(heard) => {
+                    tracing::error!("ALARM: {}: silent for {seconds} s: last heard at {heard}", silence.diode)
+                }
+                None => tracing::error!(
+                    "ALARM: {}: silent: not heard since this receiver started {seconds} s ago",
+                    silence.diode
+                ),
+            }
+        }
         Item::VersionAlarm(origin, version) => tracing::error!(
             "ALARM: {}: boot {} runs version {} of its image, after version {}",
             origin.diode,

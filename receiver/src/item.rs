@@ -94,6 +94,21 @@ impl Version {
     }
 }
 
+/// A diode that has been silent for too long, or is heard again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Silence {
+    /// Configured name of the diode.
+    pub diode: Arc<str>,
+    /// The boot that was heard last, if any was.
+    pub boot: Option<BootId>,
+    /// Whether it is silent now.
+    pub is_silent: bool,
+    /// For how long it has been, or had been when it was heard again.
+    pub silent_us: u64,
+    /// When it was heard last before that, in microseconds since 1970.
+    pub heard_unix_us: Option<u64>,
+}
+
 /// One thing that a sink writes down, in order.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Item {
@@ -111,6 +126,10 @@ pub enum Item {
     Attestation(Arc<Origin>, Finding),
     /// A mismatch of the attestation, which a person must look at.
     AttestationAlarm(Arc<Origin>, Finding),
+    /// A diode has been silent for too long, or is heard again.
+    Silence(Arc<Silence>),
+    /// A silence that a person must look at.
+    SilenceAlarm(Arc<Silence>),
     /// State of the box, and the image check as of now.
     Beacon(Arc<Origin>, ImageCheck, Arc<Beacon>),
     /// A record, in order within its source unless it was delayed.

@@ -3,6 +3,7 @@
 mod attestation;
 mod beacon;
 mod objects;
+mod silence;
 #[cfg(test)]
 mod tests;
 mod version;
@@ -19,6 +20,8 @@ use attestation::FindingJson;
 pub use attestation::attestation_payload;
 pub use beacon::BeaconJson;
 use objects::{FileJson, StreamJson};
+use silence::SilenceJson;
+pub use silence::silence_payload;
 use version::VersionJson;
 pub use version::version_payload;
 
@@ -90,6 +93,16 @@ enum Line<'a> {
         alarm: &'static str,
         #[serde(flatten)]
         finding: FindingJson,
+    },
+    Silence {
+        #[serde(flatten)]
+        silence: SilenceJson<'a>,
+    },
+    #[serde(rename = "alarm")]
+    SilenceAlarm {
+        alarm: &'static str,
+        #[serde(flatten)]
+        silence: SilenceJson<'a>,
     },
     Beacon {
         #[serde(flatten)]
@@ -226,6 +239,10 @@ pub fn append_line(item: &Item, lines: &mut Vec<u8>) {
             alarm: attestation::ALARM,
             finding: finding.into(),
         },
+        Item::Silence(silence) => Line::Silence { silence: (&**silence).into() },
+        Item::SilenceAlarm(silence) => {
+            Line::SilenceAlarm { alarm: silence::ALARM, silence: (&**silence).into() }
+        }
         Item::Beacon(origin, check, beacon) => {
             Line::Beacon { origin: (&**origin).into(), state: BeaconJson::new(*check, beacon) }
         }

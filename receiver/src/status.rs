@@ -12,6 +12,7 @@ use crate::attestation::Fault;
 use crate::counters::SharedCounters;
 use crate::engine::{DiodeState, Engine};
 use crate::json;
+use crate::rfc3339;
 
 /// Everything in one object; `docs/receiver.md` lists the fields.
 #[derive(Clone, Default, Debug, Serialize)]
@@ -53,6 +54,14 @@ pub struct DiodeStatus {
     pub name: String,
     /// The boot that started last.
     pub boot: Option<String>,
+    /// When it was heard last: a frame that was accepted, of that boot.
+    pub last_heard: Option<String>,
+    /// The same in microseconds since 1970.
+    pub last_heard_us: Option<u64>,
+    /// The same in seconds before this status.
+    pub last_heard_s_ago: Option<u64>,
+    /// Whether that is too long ago, or it has not been heard for too long since the start.
+    pub silent: bool,
     /// `match`, `mismatch`, `unchecked` or `unknown`.
     pub image_check: &'static str,
     /// Whether its records are withheld.
@@ -87,13 +96,19 @@ pub struct DiodeStatus {
     pub dma_fence: Option<&'static str>,
 }
 
-impl From<DiodeState> for DiodeStatus {
-    fn from(state: DiodeState) -> Self {
+impl DiodeStatus {
+    /// A diode's state, `now_us` after the daemon started.
+    fn new(state: &DiodeState, now_us: u64) -> Self {
+        let heard_us = state.heard.map(|heard| heard.unix_us);
         let beacon = state.beacon.as_deref();
         Self {
             id: state.id.0,
             name: state.name.to_string(),
             boot: state.boot.map(|boot| boot.to_string()),
+            last_heard: heard_us.and_then(rfc3339::format),
+            last_heard_us: heard_us,
+            last_heard_s_ago: state.heard.map(|heard| now_us.saturating_sub(heard.us) / 1_000_000),
+            silent: state.silent,
             image_check: state.check.word(),
             image_refused: state.refused,
             attestation_check: state.attestation.check.word(),
@@ -115,9 +130,15 @@ impl From<DiodeState> for DiodeStatus {
 }
 
 impl Status {
-    /// Fills in what protocol, engine and sinks have counted.
+    /// Fills in what protocol, engine and sinks have counted, `now_us` after the daemon started.
     #[must_use]
-    pub fn with_counters(&self, link: &ReceiverCounters, engine: &Engine, shared: &SharedCounters) -> Self {
+    pub fn with_counters(
+        &self,
+        link: &ReceiverCounters,
+        engine: &Engine,
+        shared: &SharedCounters,
+        now_us: u64,
+    ) -> Self {
         let passed = engine.counters();
         let refused = link.named().filter(|(name, _)| name.starts_with("refused_"));
         Self {
@@ -132,7 +153,7 @@ impl Status {
             frames_missing: link.frames_missing,
             refused: refused.map(|(_, count)| count).sum(),
             first_record_unix_us: self.first_record_unix_us,
-            diodes: engine.diodes().into_iter().map(DiodeStatus::from).collect(),
+            diodes: engine.diodes().iter().map(|state| DiodeStatus::new(state, now_us)).collect(),
             counters: link.named().chain(passed.named()).chain(shared.named()).collect(),
         }
     }

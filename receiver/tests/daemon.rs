@@ -273,5 +273,5 @@ fn check_judges_the_configuration_and_ends() {
     let output = command(bad.path()).arg("--check").output().unwrap();
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(text.contains("receiver.toml:6:1: unknown field `colour`"), "{text}");
+    assert!(text.contains("receiver.toml:7:1: unknown field `colour`"), "{text}");
 }

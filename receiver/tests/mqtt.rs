@@ -204,3 +204,59 @@ fn a_daemon_that_dies_is_reported_by_its_will() {
     daemon.process.signal(Signal::KILL);
     subscriber.take_until(|topic, payload| topic == "site/n/$receiver" && payload == "offline");
 }
+
+#[test]
+fn a_silent_diode_is_a_retained_alarm_and_its_state_is_stale_until_it_is_heard_again() {
+    let broker = Broker::start();
+    let west = "silent_after_ms = 3000\n[[diode]]\nid = 8\nname = \"west\"\nkey_file = \"diode.key\"\n\
+                silent_after_ms = 1000";
+    let mut subscriber = broker.subscribe();
+    let mut daemon = Daemon::start(west, &format!("{JSON_LINES}{}", broker.config("")));
+    // Neither was ever heard; of west there is nothing else in this test.
+    for diode in ["west", "east"] {
+        subscriber_sees_silence(&mut subscriber, diode, true);
+    }
+    let mut diode = Diode::new(1, &NAMES);
+    diode.beacon(IMAGE);
+    daemon.send(&diode.frames());
+    subscriber_sees_silence(&mut subscriber, "east", false);
+    let is_east = |topic: &str, payload: &str| {
+        topic == "site/n/east/$state" && json(payload)["stale"] == true && json(payload)["boot"].is_string()
+    };
+    let state = json(&subscriber.take_until(is_east).pop().unwrap().1);
+    assert_eq!((&state["image_check"], &state["outside"]["link_up"]), (&"unchecked".into(), &true.into()));
+    assert!(state["last_heard"].is_string() && state["last_heard_us"].is_u64(), "{state}");
+    let status = daemon.wait_until(|status| status["diodes"][0]["last_heard_s_ago"].as_u64() >= Some(1));
+    assert_eq!(
+        (&status["diodes"][0]["silent"], &status["diodes"][1]["silent"]),
+        (&true.into(), &true.into())
+    );
+    assert_eq!(status["diodes"][1]["last_heard"], Json::Null);
+    let remains = daemon.stop(Signal::TERM);
+    let alarms = remains.of_kind("alarm");
+    let of = |diode: &str| alarms.iter().filter(|alarm| alarm["diode"] == diode).count();
+    assert_eq!((of("east"), of("west")), (2, 1), "{alarms:?}");
+    assert!(alarms.iter().all(|alarm| alarm["alarm"] == "silent"));
+    assert_eq!(remains.of_kind("silence").len(), 4, "and one that it is heard again");
+    for line in [
+        "ALARM: west: silent: not heard since",
+        "east: heard again",
+        "ALARM: east: silent for 3 s: last heard at",
+    ] {
+        assert_eq!(remains.log.iter().filter(|said| said.contains(line)).count(), 1, "{line}");
+    }
+}
+
+/// Waits for the retained alarm, and for a state that says the same.
+fn subscriber_sees_silence(subscriber: &mut common::broker::Subscriber, diode: &str, silent: bool) {
+    let (alarm, state) = (format!("site/n/{diode}/$silence"), format!("site/n/{diode}/$state"));
+    let mut seen = [false; 2];
+    let is_last = |topic: &str, payload: &str| {
+        let (is_alarm, is_state) = (topic == alarm, topic == state);
+        (is_alarm && json(payload)["active"] == silent) || (is_state && json(payload)["stale"] == silent)
+    };
+    while seen != [true; 2] {
+        let taken = subscriber.take_until(is_last);
+        seen[usize::from(taken.last().is_some_and(|(topic, _)| *topic == state))] = true;
+    }
+}

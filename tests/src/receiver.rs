@@ -114,7 +114,8 @@ fn text(settings: &ReceiverSettings<'_>, records: &Path) -> String {
     let mqtt = broker.map_or(String::new(), |broker| format!("\n[mqtt]\nbroker = \"127.0.0.1:{broker}\"\n"));
     format!(
         "listen = \"127.0.0.1:{port}\"\nstate_directory = \"state\"\n\n[[diode]]\nid = {DIODE_ID}\nname = \"{DIODE_NAME}\"\n\
-         key_file = \"{}\"\nexpected_image_sha256 = \"{}\"\non_mismatch = \"alarm\"\n\n{attestation}\
+         key_file = \"{}\"\nexpected_image_sha256 = \"{}\"\non_mismatch = \"alarm\"\n\
+         silent_after_ms = 3600000\n\n{attestation}\
          [json_lines]\npath = \"{}\"\n{mqtt}",
         image.key.display(),
         image.sha256,

@@ -52,6 +52,7 @@ struct DiodeTable {
     on_mismatch: Option<Spanned<OnMismatch>>,
     #[serde(default)]
     image_version_min: u32,
+    silent_after_ms: Option<Spanned<u64>>,
     attestation: Option<attestation::AttestationTable>,
 }
 
@@ -190,6 +191,13 @@ impl DiodeTable {
             image_version_min: self.image_version_min,
             attestation: self.attestation.as_ref().map(attestation::AttestationTable::check).transpose()?,
             on_mismatch: self.on_mismatch.map_or(OnMismatch::Alarm, Spanned::into_inner),
+            silent_after_us: 1000
+                * bounded(
+                    "diode.silent_after_ms",
+                    self.silent_after_ms.as_ref(),
+                    10_000,
+                    1_000..=604_800_000,
+                )?,
         })
     }
 

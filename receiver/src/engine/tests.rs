@@ -23,6 +23,7 @@ pub fn diode(id: DiodeId, name: &str) -> DiodeConfig {
         keys: Vec::new(),
         expected_image: None,
         on_mismatch: OnMismatch::Alarm,
+        silent_after_us: u64::MAX,
         image_version_min: 0,
         attestation: None,
     }
@@ -141,6 +142,8 @@ fn short(item: &Item) -> String {
         Item::Version(_, version) => format!("version {}", version.release.version),
         Item::VersionAlarm(_, version) => format!("alarm version at least {}", version.at_least),
         Item::AttestationAlarm(..) => "alarm attestation".to_owned(),
+        Item::Silence(silence) => format!("silent {}", silence.is_silent),
+        Item::SilenceAlarm(_) => "alarm silent".to_owned(),
         Item::File(_) | Item::Stream(_) => unreachable!("the writer tells these"),
     }
 }

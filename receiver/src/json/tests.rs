@@ -5,7 +5,7 @@ use std::sync::Arc;
 use noreturn_wire::{BootId, Fault, FloorMemory, Release, SourceId, TimeQuality, TimeSource};
 
 use super::*;
-use crate::item::Version;
+use crate::item::{Silence, Version};
 
 fn origin() -> Arc<Origin> {
     Arc::new(Origin::new("east".into(), BootId([0x0f; 16])))
@@ -103,6 +103,29 @@ fn versions_say_what_they_are_compared_with() {
     let right = Version { at_least: 6, ..version };
     let payload: serde_json::Value = serde_json::from_slice(&version_payload(&origin(), &right)).unwrap();
     assert_eq!((&payload["active"], &payload["alarm"]), (&false.into(), &serde_json::Value::Null));
+}
+
+#[test]
+fn a_silence_says_since_when_and_whether_it_is_over() {
+    let silence = Silence {
+        diode: "east".into(),
+        boot: None,
+        is_silent: true,
+        silent_us: 10_000_000,
+        heard_unix_us: Some(1_795_395_723_000_004),
+    };
+    assert_eq!(
+        line(&Item::SilenceAlarm(silence.clone().into())),
+        "{\"kind\":\"alarm\",\"alarm\":\"silent\",\"diode\":\"east\",\"boot\":null,\"silent\":true,\
+         \"silent_us\":10000000,\"last_heard\":\"2026-11-23T01:02:03.000004Z\",\"last_heard_us\":1795395723000004}\n"
+    );
+    let over = Silence { is_silent: false, heard_unix_us: None, boot: Some(BootId([0x0f; 16])), ..silence };
+    let payload: serde_json::Value = serde_json::from_slice(&silence_payload(&over)).unwrap();
+    assert_eq!((&payload["active"], &payload["alarm"]), (&false.into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&payload["boot"], &payload["last_heard"]),
+        (&"0f".repeat(16).into(), &serde_json::Value::Null)
+    );
 }
 
 #[test]

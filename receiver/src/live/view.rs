@@ -71,7 +71,7 @@ impl Frame<'_> {
     fn head(&self) -> Vec<Line> {
         let mut lines = vec![Line::new(&format!("diode-receiver on {}", self.status.listen), BOLD)];
         for diode in &self.status.diodes {
-            lines.push(Line::new(&diode_text(diode), ""));
+            lines.push(Line::new(&diode_text(diode), if diode.silent { RED } else { "" }));
             let colour = if diode.image_downgrade { RED } else { check_colour(diode.image_check) };
             lines.push(Line::new(&image_text(diode), colour));
             lines.push(Line::new(&attestation_text(diode), check_colour(diode.attestation_check)));
@@ -122,7 +122,18 @@ pub(super) fn plain_lines(status: &Status) -> Vec<String> {
 fn diode_text(diode: &DiodeStatus) -> String {
     let uptime = diode.uptime_us.map_or("-".to_owned(), |uptime_us| short(Duration::from_micros(uptime_us)));
     let boot = diode.boot.as_deref().unwrap_or("-");
-    format!("{} ({}): boot {boot}, up {uptime}, {}", diode.name, diode.id, time_text(diode))
+    let (time, heard) = (time_text(diode), heard_text(diode));
+    format!("{} ({}): boot {boot}, up {uptime}, {time}, {heard}", diode.name, diode.id)
+}
+
+/// When it was heard last.
+fn heard_text(diode: &DiodeStatus) -> String {
+    let word = if diode.silent { "SILENT, last heard" } else { "heard" };
+    match diode.last_heard_s_ago {
+        Some(seconds) => format!("{word} {} ago", short(Duration::from_secs(seconds))),
+        None if diode.silent => "SILENT, never heard".to_owned(),
+        None => "not heard yet".to_owned(),
+    }
 }
 
 /// What is known of its clock.
@@ -205,6 +216,10 @@ mod tests {
             id: 7,
             name: "east".to_owned(),
             boot: Some("ab".repeat(16)),
+            last_heard: None,
+            last_heard_us: Some(1),
+            last_heard_s_ago: Some(3),
+            silent: false,
             image_check,
             image_refused: false,
             attestation_check: "match",
@@ -261,8 +276,21 @@ mod tests {
         let picture = frame.render(Size { rows: 24, columns: 120 });
         let shown = (0..100).filter(|number| picture.contains(&format!("tag-{number}?"))).count();
         assert!(picture.contains(&format!("... and {} more tags", 100 - shown)), "{shown} shown:\n{picture}");
-        assert!(picture.contains("up 3.0 s, time SNTP ±2.0 ms"), "{picture}");
+        assert!(picture.contains("up 3.0 s, time SNTP ±2.0 ms, heard 3.0 s ago"), "{picture}");
         assert!(picture.contains("1.5000 m ") && picture.contains("a log line"), "{picture}");
+    }
+
+    #[test]
+    fn a_silent_diode_is_red_and_says_since_when() {
+        let now = Instant::now();
+        for (ago, text) in [(Some(25), "SILENT, last heard 25 s ago"), (None, "SILENT, never heard")] {
+            let mut status = status("match");
+            (status.diodes[0].silent, status.diodes[0].last_heard_s_ago) = (true, ago);
+            let frame = Frame { status: &status, table: &table(0, now), log: &[], now };
+            let picture = frame.render(Size { rows: 24, columns: 200 });
+            let line = picture.lines().find(|line| line.contains("east (7)")).unwrap();
+            assert!(line.contains(RED) && line.contains(text), "{picture}");
+        }
     }
 
     #[test]

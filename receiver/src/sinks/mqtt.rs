@@ -7,9 +7,11 @@ mod connection;
 mod outbox;
 mod topic;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use noreturn_wire::Beacon;
 use rumqttc::{ConnectionError, Event, Outgoing, Packet};
 use serde::Serialize;
 use tokio::sync::{mpsc, watch};
@@ -18,7 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Input;
 use crate::config::MqttConfig;
 use crate::counters::{SharedCounters, add};
-use crate::item::{ImageCheck, Item, Origin};
+use crate::item::{ImageCheck, Item, Origin, Silence};
 use crate::json::{self, BeaconJson, attestation_payload};
 use crate::status::Status;
 use connection::Connection;
@@ -40,6 +42,9 @@ pub struct Mqtt {
     status: watch::Receiver<Arc<Status>>,
     shared: Arc<SharedCounters>,
     outbox: Outbox,
+    /// The latest beacon of each diode, and the diodes of which it is stale.
+    beacons: BTreeMap<Arc<str>, (Arc<Origin>, ImageCheck, Arc<Beacon>)>,
+    stale: BTreeSet<Arc<str>>,
     connection: Option<Connection>,
     retry_at: Instant,
     backoff: Duration,
@@ -64,6 +69,8 @@ impl Mqtt {
             status,
             shared,
             outbox,
+            beacons: BTreeMap::new(),
+            stale: BTreeSet::new(),
             connection: None,
             retry_at: Instant::now(),
             backoff: BACKOFF_MIN,
@@ -130,11 +137,25 @@ impl Mqtt {
                 self.outbox.set_retained(topic, json::alarm_payload(origin, verdict));
             }
             Item::Beacon(origin, check, beacon) => {
-                let topic = self.topics.state(&origin.diode);
-                let payload = self.state_payload(origin, *check, &BeaconJson::new(*check, beacon));
-                self.outbox.set_retained(topic, payload);
+                self.beacons.insert(origin.diode.clone(), (origin.clone(), *check, beacon.clone()));
+                self.publish_state(&origin.diode);
             }
-            // An alarm repeats what the image check before it said; a boot shows in the next state.
+            Item::Silence(silence) => {
+                if silence.is_silent {
+                    self.stale.insert(silence.diode.clone());
+                } else {
+                    self.stale.remove(&silence.diode);
+                }
+                self.outbox.set_retained(self.topics.silence(&silence.diode), json::silence_payload(silence));
+                self.publish_state(&silence.diode);
+            }
+            Item::Boot(origin) if !self.stale.contains(&origin.diode) => {
+                // An earlier receiver may have left an alarm.
+                let (diode, boot) = (origin.diode.clone(), Some(origin.boot));
+                let heard = Silence { diode, boot, is_silent: false, silent_us: 0, heard_unix_us: None };
+                self.outbox.set_retained(self.topics.silence(&origin.diode), json::silence_payload(&heard));
+            }
+            // An alarm repeats what the finding before it said.
             Item::Attestation(origin, finding) => {
                 let topic = format!("{}/{}/$attestation", self.config.topic_prefix, origin.diode);
                 self.outbox.set_retained(topic, attestation_payload(origin, finding));
@@ -147,6 +168,7 @@ impl Mqtt {
             | Item::VersionAlarm(..)
             | Item::Alarm(..)
             | Item::Boot(_)
+            | Item::SilenceAlarm(_)
             | Item::File(_)
             | Item::Stream(_) => {}
         }
@@ -167,19 +189,33 @@ impl Mqtt {
         self.dropped += 1;
     }
 
-    fn state_payload(&self, origin: &Origin, check: ImageCheck, beacon: &BeaconJson) -> Vec<u8> {
+    /// Publishes what is known of a diode: its latest beacon, and whether that is stale.
+    fn publish_state(&mut self, diode: &Arc<str>) {
         #[derive(Serialize)]
         struct State<'a> {
-            boot: &'a str,
+            boot: Option<&'a str>,
             refused: bool,
+            stale: bool,
+            last_heard: Option<&'a str>,
+            last_heard_us: Option<u64>,
             #[serde(flatten)]
-            beacon: &'a BeaconJson,
+            beacon: Option<BeaconJson>,
             receiver: &'a Status,
         }
-        let status = self.status.borrow();
-        let refused = check == ImageCheck::Mismatch
-            && status.diodes.iter().any(|diode| diode.name == *origin.diode && diode.image_refused);
-        json::to_vec(&State { boot: &origin.boot_text, refused, beacon, receiver: &status })
+        let latest = self.beacons.get(diode);
+        let status = self.status.borrow().clone();
+        let known = status.diodes.iter().find(|known| known.name == **diode);
+        let is_mismatch = latest.is_some_and(|(_, check, _)| *check == ImageCheck::Mismatch);
+        let payload = json::to_vec(&State {
+            boot: latest.map(|(origin, ..)| origin.boot_text.as_str()),
+            refused: is_mismatch && known.is_some_and(|known| known.image_refused),
+            stale: self.stale.contains(diode),
+            last_heard: known.and_then(|known| known.last_heard.as_deref()),
+            last_heard_us: known.and_then(|known| known.last_heard_us),
+            beacon: latest.map(|(_, check, beacon)| BeaconJson::new(*check, beacon)),
+            receiver: &status,
+        });
+        self.outbox.set_retained(self.topics.state(diode), payload);
     }
 
     fn connect(&mut self) {

@@ -26,6 +26,11 @@ impl Topics {
         format!("{}/{diode}/$alarm", self.prefix)
     }
 
+    /// Whether a diode is silent.
+    pub(super) fn silence(&self, diode: &str) -> String {
+        format!("{}/{diode}/$silence", self.prefix)
+    }
+
     /// Gaps of a diode.
     pub(super) fn gap(&self, diode: &str) -> String {
         format!("{}/{diode}/$gap", self.prefix)
