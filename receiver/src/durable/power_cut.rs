@@ -207,3 +207,15 @@ fn what_the_marks_say_was_delivered_is_in_the_file_wherever_the_power_goes() {
     }
     assert!(delivered > 10_000, "the marks say that {delivered} were delivered: too few to find anything");
 }
+
+#[test]
+fn after_a_synchronisation_that_failed_the_marks_say_no_more_than_is_in_the_file() {
+    for seed in 0..100 {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = ModelDisk::default();
+        // The first is that of the empty log: without it there is no start.
+        disk.fail_synchronisation(1 + seed % 24);
+        run(&disk, folder.path(), seed);
+        check(&disk.remains(), folder.path(), &format!("seed {seed}"));
+    }
+}
