@@ -1,5 +1,8 @@
 //! The bytes of the log.
 
+#[cfg(test)]
+mod tests;
+
 use crc::{CRC_32_ISCSI, Crc};
 use noreturn_link::Mark;
 
