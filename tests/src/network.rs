@@ -1,6 +1,6 @@
 //! Addresses of the test networks, and the frames on the outside wire.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// The box's address in QEMU's inside network.
 pub const INSIDE_ADDRESS: &str = "10.1.0.2/24";
@@ -29,17 +29,25 @@ const HEADERS_BYTES: usize = 42;
 /// # Errors
 /// Says what else the frame is.
 pub fn diode_payload(frame: &[u8], destination_port: u16) -> Result<&[u8], String> {
+    payload_to(frame, RECEIVER_MAC, SocketAddrV4::new(RECEIVER_ADDRESS, destination_port))
+}
+
+/// The same for any destination, with the Ethernet address that goes with it.
+///
+/// # Errors
+/// Says what else the frame is.
+pub fn payload_to(frame: &[u8], ethernet: [u8; 6], destination: SocketAddrV4) -> Result<&[u8], String> {
     let refuse = |what: &str| Err(format!("{what}: {:02x?}", &frame[..frame.len().min(HEADERS_BYTES)]));
     if frame.len() < HEADERS_BYTES {
         return refuse("shorter than Ethernet, IPv4 and UDP headers");
     }
-    if frame[..6] != RECEIVER_MAC || frame[12..14] != [8, 0] || frame[14] != 0x45 || frame[23] != 17 {
+    if frame[..6] != ethernet || frame[12..14] != [8, 0] || frame[14] != 0x45 || frame[23] != 17 {
         return refuse("not IPv4 UDP to the configured receiver");
     }
-    if frame[26..30] != OUTSIDE_ADDRESS.octets() || frame[30..34] != RECEIVER_ADDRESS.octets() {
+    if frame[26..30] != OUTSIDE_ADDRESS.octets() || frame[30..34] != destination.ip().octets() {
         return refuse("another source or destination address");
     }
-    if frame[34..36] != OUTSIDE_PORT.to_be_bytes() || frame[36..38] != destination_port.to_be_bytes() {
+    if frame[34..36] != OUTSIDE_PORT.to_be_bytes() || frame[36..38] != destination.port().to_be_bytes() {
         return refuse("another source or destination port");
     }
     let length = usize::from(u16::from_be_bytes([frame[38], frame[39]]));

@@ -3,6 +3,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -38,6 +39,8 @@ struct Seen {
     foreign: Mutex<Vec<String>>,
     /// Frames before the diode's first.
     firmware: AtomicU64,
+    /// Who is given every Ethernet frame, if anybody is.
+    tap: Mutex<Option<Sender<Vec<u8>>>>,
 }
 
 impl Seen {
@@ -112,6 +115,14 @@ impl Wire {
         self.seen.firmware.load(Ordering::Relaxed)
     }
 
+    /// Every Ethernet frame that the box sends from now on, whole, as it comes. There is one tap: the latest.
+    #[must_use]
+    pub fn tap(&self) -> Receiver<Vec<u8>> {
+        let (sender, frames) = channel();
+        *self.seen.tap.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        frames
+    }
+
     /// Frames that were none of the diode's, since its first one.
     #[must_use]
     pub fn foreign(&self) -> Vec<String> {
@@ -163,6 +174,10 @@ fn carry(socket: &UdpSocket, receiver_port: u16, faults: Faults, seen: &Seen) {
     let mut buffer = [0; 2048];
     while !seen.stop.load(Ordering::Relaxed) {
         let Ok((length, _)) = socket.recv_from(&mut buffer) else { continue };
+        if let Some(tap) = &*seen.tap.lock().unwrap_or_else(PoisonError::into_inner) {
+            // Whoever has tapped it may have seen enough.
+            let _ = tap.send(buffer[..length].to_vec());
+        }
         let payload = match diode_payload(&buffer[..length], receiver_port) {
             Ok(payload) => payload.to_vec(),
             Err(what) => {
