@@ -18,6 +18,8 @@ static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
 const KEY: DiodeKey = DiodeKey([2; 32]);
 const DIODE: DiodeId = DiodeId(1);
+/// A term promises at most so many times what is taken: nodes of maps may be half empty, and lists grow by doubling.
+const TERM_SLACK: usize = 6;
 
 /// One boot of a box that has the key and may tell lies.
 struct Box {
@@ -241,6 +243,33 @@ fn restored() {
     assert!(absurd <= 2 * honest, "{absurd} bytes kept of marks that are too long");
 }
 
+/// What each limit promises for itself is what it takes: a sum hides its small terms behind the blocks.
+fn terms() {
+    let few = ReceiverConfig {
+        sessions_per_diode_max: 2,
+        sources_max: 10,
+        streams_max: 10,
+        gaps_max: 1,
+        ..ReceiverConfig::default()
+    };
+    let gaps = ReceiverConfig { gaps_max: 200, ..few };
+    let cases = [
+        ("sources_max", few, ReceiverConfig { sources_max: 2000, ..few }),
+        ("streams_max", few, ReceiverConfig { streams_max: 2000, ..few }),
+        ("gaps_max", few, gaps),
+        ("sources_max with gaps", gaps, ReceiverConfig { sources_max: 500, ..gaps }),
+        ("streams_max with gaps", gaps, ReceiverConfig { streams_max: 500, ..gaps }),
+    ];
+    for (what, few, many) in cases {
+        let kept = |config: ReceiverConfig| kept_of_marks(config, config.gaps_max as u64);
+        let taken = kept(many) - kept(few);
+        let promised = many.bytes_max(1) - few.bytes_max(1);
+        eprintln!("{what}: {taken} bytes more taken, {promised} promised");
+        assert!(taken <= promised, "{what}: {taken} bytes more taken, {promised} promised");
+        assert!(taken * TERM_SLACK >= promised, "{what}: {promised} bytes more promised for {taken}");
+    }
+}
+
 /// Ten thousand boots with some twenty sources each, which have lost and recovered a little, and are quiet.
 fn idle() {
     const SESSIONS: u32 = 10_000;
@@ -284,6 +313,7 @@ fn idle() {
 #[test]
 fn memory_stays_within_the_formula_and_idle_sessions_are_small() {
     let _profiler = dhat::Profiler::builder().testing().build();
+    terms();
     full();
     restored();
     idle();
