@@ -18,7 +18,7 @@ use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_clock, encode_counters,
 use noreturn_wire::{Class, Counter, Counters, Message};
 
 use crate::clock::Clock;
-use crate::crossing::Writer;
+use crate::crossing::{Entries, Writer};
 use crate::facts::Facts;
 use crate::settings;
 use status::Status;
@@ -39,9 +39,7 @@ pub struct Inside {
     classes: Vec<Class>,
     announcer: Announcer,
     counters: Counters,
-    writer: Writer,
-    /// Entries written into the ring.
-    written: u64,
+    entries: Entries,
     snapshot_at_us: u64,
 }
 
@@ -72,8 +70,7 @@ impl Inside {
             classes,
             announcer: Announcer::new(config.sources, config.link.announce_period_ms, uptime_us),
             counters: Counters::default(),
-            writer,
-            written: 0,
+            entries: Entries::new(writer),
             snapshot_at_us: 0,
         }
     }
@@ -85,13 +82,13 @@ impl Inside {
         let uptime_us = clock.uptime_us();
         busy |= self.time.step(uptime_us, &mut self.random, &mut self.stack.sockets, &mut self.counters);
         let now = self.time.now(uptime_us);
-        let (writer, written) = (&mut self.writer, &mut self.written);
+        let entries = &mut self.entries;
         let Status { panel, backlog, .. } = &mut self.status;
         let mut recorder = Recorder {
             sequencer: &mut self.sequencer,
             classes: &self.classes,
             counters: &mut self.counters,
-            write: |class, message: &Message<'_>| write(writer, written, backlog, class, message),
+            write: |class, message: &Message<'_>| write(entries, backlog, class, message),
         };
         let devices = self.devices.connections(now, || self.card.link_up(), &mut self.stack);
         for (place, device) in devices.iter_mut().enumerate() {
@@ -99,12 +96,12 @@ impl Inside {
             busy |= device.step(now, &mut self.stack, &mut watched);
         }
         while let Some(message) = self.announcer.poll(now.uptime_us, &self.sequencer) {
-            write(&mut self.writer, &mut self.written, &mut self.status.backlog, Class::Telemetry, &message);
+            write(&mut self.entries, &mut self.status.backlog, Class::Telemetry, &message);
         }
         #[cfg(feature = "planted")]
         crate::planted::load::offer(|class, message| {
             busy = true;
-            write(&mut self.writer, &mut self.written, &mut self.status.backlog, class, message);
+            write(&mut self.entries, &mut self.status.backlog, class, message);
         });
         self.status.look(now, self.card.link_up(), &self.counters);
         self.announcer.see_link(self.status.backlog.link_up(), now.uptime_us);
@@ -126,10 +123,7 @@ impl Inside {
             return;
         }
         self.snapshot_at_us = uptime_us + SNAPSHOT_US;
-        // Counters and clock are far shorter than an entry may be.
-        if let Ok(entry) = encode_clock(&self.time.read(uptime_us), &mut [0; CROSSING_BYTES_MAX]) {
-            enter(&mut self.writer, &mut self.written, entry);
-        }
+        self.entries.write(encode_clock(&self.time.read(uptime_us), &mut [0; CROSSING_BYTES_MAX]));
         let card = self.card.counters();
         self.counters.set(Counter::InsideFramesReceived, card.frames_received);
         self.counters.set(Counter::InsideFramesDamaged, card.frames_damaged);
@@ -139,29 +133,18 @@ impl Inside {
         let answers = card.receive_answers_invalid + card.transmit.answers_invalid;
         self.counters.set(Counter::InsideAnswersInvalid, answers);
         // This entry is one of them.
-        self.counters.set(Counter::RingWritten, self.written + 1);
-        if let Ok(entry) = encode_counters(&self.counters, &mut [0; CROSSING_BYTES_MAX]) {
-            enter(&mut self.writer, &mut self.written, entry);
-        }
+        self.counters.set(Counter::RingWritten, self.entries.written + 1);
+        self.counters.set(Counter::RingRefused, self.entries.refused);
+        self.entries.write(encode_counters(&self.counters, &mut [0; CROSSING_BYTES_MAX]));
     }
 }
 
-/// Writes an entry into the ring, and counts it; whether it was written.
-fn enter(writer: &mut Writer, written: &mut u64, entry: &[u8]) -> bool {
-    let is_written = writer.write(entry).is_ok();
-    *written += u64::from(is_written);
-    is_written
-}
-
 /// Writes a message into the ring; one that will be kept may wait there for the outside link.
-fn write(writer: &mut Writer, written: &mut u64, backlog: &mut Backlog, class: Class, message: &Message<'_>) {
-    // Every message that the collectors make fits an entry, which is as long as a shard.
-    if let Ok(entry) = encode_message(class, message, &mut [0; CROSSING_BYTES_MAX])
-        && enter(writer, written, entry)
-        && message.is_kept()
-    {
+fn write(entries: &mut Entries, backlog: &mut Backlog, class: Class, message: &Message<'_>) {
+    let bytes = entries.write(encode_message(class, message, &mut [0; CROSSING_BYTES_MAX]));
+    if let Some(bytes) = bytes.filter(|_| message.is_kept()) {
         // The entry is a little longer than the message that is kept: the bound stays one.
-        backlog.wrote(class, entry.len());
+        backlog.wrote(class, bytes);
     }
 }
 

@@ -73,6 +73,7 @@ pub const INSIDE_COUNTERS: &[Counter] = &[
     Counter::ArpRepliesLimited,
     Counter::ArpUnsolicited,
     Counter::ArpConflict,
+    Counter::RingRefused,
 ];
 
 /// A run of registers with one meaning.

@@ -164,6 +164,8 @@ counters! {
     ArpUnsolicited = "arp_unsolicited",
     /// ARP replies that contradict the first one, or the configuration; dropped.
     ArpConflict = "arp_conflict",
+    /// Entries that could not be encoded, or are longer than the ring takes; dropped.
+    RingRefused = "ring_refused",
 }
 
 const _: () = assert!(Counter::ALL.len() <= COUNTERS_MAX);
