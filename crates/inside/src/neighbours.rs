@@ -209,13 +209,18 @@ impl Neighbours {
         }
     }
 
-    /// A request for our address. One from 0.0.0.0 asks whether somebody has it already (RFC 5227, section 2.1.1).
+    /// A request for our address. One from 0.0.0.0 asks whether somebody has it already (RFC 5227, section 2.1.1). One in the name of a
+    /// configured host from another Ethernet address than its own is not answered, so that it cannot spend that host's answers.
     fn handle_request(&mut self, arp: &Arp, now_us: u64) -> Result<Received<'static>, Counter> {
         let is_probe = arp.sender.is_unspecified();
         if !is_probe && !self.own.is_on_link(arp.sender) {
             return Err(Counter::InsideMalformed);
         }
-        let is_configured = self.configured_place(arp.sender).is_ok();
+        let configured = self.configured_place(arp.sender).ok().map(|place| &self.configured[place]);
+        let is_configured = configured.is_some();
+        if configured.and_then(Peer::mac).is_some_and(|mac| mac != arp.sender_mac) {
+            return Err(Counter::ArpConflict);
+        }
         let peer = self.place(arp.sender, now_us).ok_or(Counter::ArpRepliesLimited)?;
         let may_be_answered = peer.may_be_answered(now_us);
         if !is_configured {
