@@ -155,13 +155,13 @@ FAULTS = [
     Fault("F07", "bus mastering is switched on whatever RCTL holds", "P05", receiver_is_not_judged),
     Fault("F08", "the ring's places do not start at 0", "P06", places_start_elsewhere),
     Fault("F09", "the payload is copied behind its place in the frame", "P07", payload_starts_behind),
-    Fault("F12", "asking whether the receiver is off switches another bit of CTRL off than PAUSE's", "P03", looking_changes_more),
     Fault("F11", "sending with an igb card writes RXDCTL (0xC028), which switches a receive queue on, in place of the tail", "P08", igb_tail_becomes_receive_control),
     Fault("F12", "the receiver of an 82574 is off whatever RCTL holds", "P09", receiver_is_not_judged),
     Fault("F13", "the receiver of an igb card is off whatever RCTL holds", "P09", igb_receiver_is_not_judged),
     Fault("F14", "a receive queue of an igb card is off whatever its enable bit is", "P09", another_bit_of_queues_is_judged),
     Fault("F15", "no receive queue of an igb card is looked at", "P09", queues_are_not_read),
     Fault("F16", "a virtio card is asked for another queue than the one that receives", "P09", another_queue_is_asked),
+    Fault("F17", "asking whether the receiver is off switches another bit of CTRL off than PAUSE's", "P03", looking_changes_more),
 ]
 
 

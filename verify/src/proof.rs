@@ -1,6 +1,6 @@
 //! The report that `scripts/prove --report` writes about a kernel (JSON, `docs/proof.md`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use noreturn_image_format::Sha256Digest;
 use serde_json::Value;
@@ -55,7 +55,11 @@ impl Proof {
             let is_found = fault["found"].as_bool().ok_or("a fault does not say whether it was found")?;
             Ok(Fault { id: text_of(fault, "id")?, claim: text_of(fault, "claim")?, is_found })
         });
-        Ok(Self { kernel_sha256, claims, faults: faults.collect::<Result<_, String>>()? })
+        let faults: Vec<Fault> = faults.collect::<Result<_, String>>()?;
+        if faults.iter().map(|fault| &fault.id).collect::<BTreeSet<_>>().len() != faults.len() {
+            return Err("a fault is named twice".to_owned());
+        }
+        Ok(Self { kernel_sha256, claims, faults })
     }
 }
 

@@ -83,7 +83,7 @@ fn a_proof_of_another_kernel_or_with_a_hole_is_found() {
         }),
         ("P03 is not proved", |report| report["claims"][2]["proved"] = false.into()),
         ("P09 is not proved", |report| drop(report["claims"].as_array_mut().unwrap().pop())),
-        ("F01 was not found by P04", |report| report["faults"][3]["found"] = false.into()),
+        ("F04 was not found by P04", |report| report["faults"][3]["found"] = false.into()),
     ];
     for (message, change) in changes {
         let mut report = report_of_proof();
@@ -97,6 +97,9 @@ fn a_proof_of_another_kernel_or_with_a_hole_is_found() {
     nothing_planted["faults"] = serde_json::json!([]);
     let proof = Proof::parse(nothing_planted.to_string().as_bytes()).ok();
     assert_eq!(failed(&judge(image(), &Expectations { proof, ..Expectations::default() })), ["V019"]);
+    let mut repeated = report_of_proof();
+    repeated["faults"][1] = repeated["faults"][0].clone();
+    assert_eq!(Proof::parse(repeated.to_string().as_bytes()).unwrap_err(), "a fault is named twice");
     for broken in [
         &b"{}"[..],
         b"nonsense",
