@@ -63,7 +63,7 @@ impl Patched {
     fn replace(mut self, parts: &[&str], old: &[u8], new: &[u8]) -> Result<Self> {
         let elf = object::File::parse(&*self.0)?;
         let is_meant = |name: &str| parts.iter().all(|part| name.contains(part));
-        let mut functions = elf.symbols().filter(|symbol| symbol.name().is_ok_and(|name| is_meant(name)));
+        let mut functions = elf.symbols().filter(|symbol| symbol.name().is_ok_and(&is_meant));
         let function = functions.next().with_context(|| format!("no function {parts:?}"))?;
         ensure!(functions.next().is_none(), "two functions {parts:?}");
         let code = Self::place_of(&elf, function.address())?;

@@ -89,7 +89,7 @@ fn two_builds_are_the_same_bytes() {
 fn the_bytes_are_pinned() {
     assert_eq!(
         built().sha256.to_string(),
-        "172fb5d71100537abc64721437d041b70b0b9bd1f7c506a56fecd58372f706c6"
+        "a2c373b5fd832f52fd31516ade5b5304ac967c3ccbb0f388995995bea7347662"
     );
 }
 
