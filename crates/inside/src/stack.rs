@@ -10,7 +10,7 @@ use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpCidr, IpEndpoint, Ipv4Cidr};
 
 use crate::ethernet::{FRAME_BYTES_MAX, MacAddress};
-use crate::filter;
+use crate::filter::Filter;
 use crate::neighbours::{Neighbours, Received};
 use crate::port::{Card, Out, Port};
 use crate::ports::{Owner, Ports};
@@ -28,8 +28,7 @@ pub struct Stack {
     pub ports: Ports,
     interface: Interface,
     neighbours: Neighbours,
-    /// TCP ports on which something listens.
-    listening: Vec<u16>,
+    filter: Filter,
     received: [u8; FRAME_BYTES_MAX],
     sending: [u8; FRAME_BYTES_MAX],
 }
@@ -57,14 +56,14 @@ impl Stack {
             let _ = addresses.push(IpCidr::Ipv4(Ipv4Cidr::new(config.inside.address, config.inside.prefix)));
         });
         let sockets = SocketSet::new(Vec::new());
-        let listening = config.status.ports().collect();
+        let filter = Filter::new(config);
         let ports = Ports::new(random.secret());
-        Self { sockets, ports, interface, neighbours, listening, received: [0; FRAME_BYTES_MAX], sending }
+        Self { sockets, ports, interface, neighbours, filter, received: [0; FRAME_BYTES_MAX], sending }
     }
 
     /// Takes and sends frames, a bounded number of them; whether there was anything to do.
     pub fn poll(&mut self, card: &mut impl Card, now_us: u64, counters: &mut Counters) -> bool {
-        let Self { sockets, interface, neighbours, listening, received, sending, .. } = self;
+        let Self { sockets, interface, neighbours, filter, received, sending, .. } = self;
         let now = instant(now_us);
         let mut out = Out { card, frame: sending, neighbours, counters, now_us };
         let mut busy = false;
@@ -73,7 +72,7 @@ impl Stack {
             let Some(bytes) = out.card.receive(received) else { break };
             busy = true;
             match out.neighbours.receive(&received[..bytes], now_us, out.counters) {
-                Received::Packet(packet) => match filter::refusal(packet, listening) {
+                Received::Packet(packet) => match filter.refusal(packet) {
                     Some(counter) => out.counters.add(counter, 1),
                     None => {
                         let mut port = Port { packet: Some(packet), out: out.reborrow() };

@@ -146,7 +146,7 @@ counters! {
     InsideFragments = "inside_fragments",
     /// Frames from the inside with a wrong Ethernet, ARP or IPv4 header; dropped.
     InsideMalformed = "inside_malformed",
-    /// Frames from the inside that are for somebody else, or of a protocol that the box does not speak; dropped.
+    /// Frames from the inside that are for somebody else, of a protocol that the box does not speak, or of somebody whom it did not ask; dropped.
     InsideIgnored = "inside_ignored",
     /// Frames from the inside whose sender uses the box's own IPv4 address; dropped.
     InsideAddressConflict = "inside_address_conflict",
