@@ -56,7 +56,7 @@ impl Machine {
         // SAFETY: the layout is not of size zero: a ring has words.
         let written = NonNull::new(unsafe { alloc_zeroed(layout) })?;
         let read = self.windows.next;
-        // A page that is nobody's follows.
+        // An unmapped guard page follows.
         self.windows.next = read.checked_add(bytes as u64 + PAGE_BYTES)?;
         for offset in (0..bytes as u64).step_by(PAGE_BYTES as usize) {
             map_page(read + offset, physical(written.addr().get() as u64 + offset)?, READ_ONLY)?;

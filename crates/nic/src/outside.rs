@@ -87,7 +87,7 @@ impl<R: Registers> OutsideCard<R> {
         }
     }
 
-    /// A view of the card's link for who must not hold the card; see [`LinkSight`].
+    /// A view of the card's link for code that must not have access to the card; see [`LinkSight`].
     ///
     /// # Errors
     /// [`StartError::NotMapped`].

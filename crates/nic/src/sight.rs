@@ -1,4 +1,4 @@
-//! A look at whether a card's cable carries a link, for who must not touch the card.
+//! A look at whether a card's cable carries a link, for code that must not have access to the card.
 //!
 //! The inside half tells the operator inside that the outside link is down, but nothing that the outside half writes
 //! may reach it. So it looks for itself: a [`LinkSight`] holds a mapping of the few bytes around one status register

@@ -9,7 +9,7 @@ use super::pacer::Pacer;
 
 const LENGTH_BYTES: usize = 2;
 const CLASSES: usize = 3;
-/// Frames in a row at most: old news has no haste.
+/// Frames in a row at most: history has lower priority.
 const BURST_FRAMES: u64 = 2;
 const ETHERNET_BYTES_MAX: u64 = 1514;
 
