@@ -43,7 +43,7 @@ struct Sinks {
 /// # Errors
 /// Something that the configuration names cannot be opened or bound.
 pub async fn run(config: Config, options: Options) -> anyhow::Result<()> {
-    // First, so that whoever reads that we listen can end us in good order.
+    // First, so that whoever reads that we listen can end us gracefully.
     let requests = listen_for_signals()?;
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let state = config.state_directory.as_deref().map(Durable::open).transpose()?;

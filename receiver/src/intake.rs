@@ -47,7 +47,7 @@ pub enum Request {
     Summary,
     /// Open files again that may have been rotated.
     Reopen,
-    /// End in good order.
+    /// End gracefully.
     Stop,
 }
 

@@ -48,7 +48,7 @@ pub enum StreamStep<'a> {
         #[serde(borrow)]
         bytes: Bytes<'a>,
     },
-    /// It was closed in good order after so many bytes.
+    /// It was closed gracefully after so many bytes.
     Close(u64),
     /// It broke off after so many bytes.
     Abort(u64),

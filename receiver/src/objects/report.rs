@@ -72,7 +72,7 @@ pub enum StreamState {
     Opened,
     /// Steps of it, first to last, did not come in time.
     Gap(u64, u64),
-    /// It was closed in good order. Whether all of it is there.
+    /// It was closed gracefully. Whether all of it is there.
     Closed(bool),
     /// It broke off. Whether all before that is there.
     Aborted(bool),

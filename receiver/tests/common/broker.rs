@@ -40,7 +40,7 @@ impl Broker {
         self.process = Some(process);
     }
 
-    /// Ends it in good order, so that it writes down what it knows.
+    /// Ends it gracefully, so that it writes down what it knows.
     pub fn stop(&mut self) {
         let mut process = self.process.take().unwrap();
         process.signal(Signal::TERM);

@@ -44,7 +44,7 @@ pub struct Tally {
     pub lost: u64,
     /// Files completed.
     pub files: u64,
-    /// Streams that ended, in good order or not.
+    /// Streams that ended, gracefully or not.
     pub streams: u64,
 }
 

@@ -273,7 +273,7 @@ impl World {
         self.judge.save();
     }
 
-    /// Another receiver takes up what was written down: after a crash, in good order, or from a log made anew.
+    /// Another receiver takes up what was written down: after a crash, gracefully, or from a log made anew.
     fn restart(&mut self, script: &mut Script<'_>) {
         let crash = match script.below(3) {
             0 => true,

@@ -98,8 +98,10 @@ pub fn bill() -> Bill {
 pub fn report_of_proof() -> Value {
     let claims: Vec<_> = (1..=9).map(|number| format!("P{number:02}")).collect();
     let proved = claims.iter().map(|id| json!({ "id": id, "proved": true })).collect::<Vec<_>>();
-    let faults =
-        claims.iter().map(|id| json!({ "id": id.replace("P", "F"), "claim": id, "found": true })).collect::<Vec<_>>();
+    let faults = claims
+        .iter()
+        .map(|id| json!({ "id": id.replace("P", "F"), "claim": id, "found": true }))
+        .collect::<Vec<_>>();
     json!({
         "format": "noreturn-proof-1",
         "kernel_sha256": Sha256Digest::of(&kernel()).to_string(),

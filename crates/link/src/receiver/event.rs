@@ -109,7 +109,7 @@ pub enum StreamEvent {
         /// The bytes.
         bytes: Vec<u8>,
     },
-    /// It was closed in good order after so many bytes.
+    /// It was closed gracefully after so many bytes.
     Closed(u64),
     /// It broke off after so many bytes.
     Aborted(u64),
