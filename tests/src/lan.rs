@@ -1,7 +1,7 @@
 //! A plant of many hosts on one wire with the inside card of the box, each with its own Ethernet and IPv4 address, each healthy, off,
 //! flapping, moved or odd as a test says, and one of them hostile.
 //!
-//! QEMU's inside wire is datagrams on the loopback interface, so none of this needs root. What the box sends comes by a capture
+//! QEMU's inside wire is a stream of frames over a socket, so none of this needs root. What the box sends comes by a capture
 //! ([`capture`]) that carries the guest's time: hosts live by it, requests are counted by it, and a flood is paced by it, so that a
 //! machine that is busy with other things stretches a test instead of spoiling it. Every frame is shown to a [`Judge`].
 //!
@@ -111,8 +111,8 @@ impl Lan {
         std::mem::replace(&mut self.hostile, hostile).map_or(0, |hostile| hostile.sent())
     }
 
-    /// Takes a frame that the box has sent at this time of its own, and returns what is sent to it.
-    pub fn take(&mut self, now_us: u64, frame: &[u8]) -> Vec<Vec<u8>> {
+    /// Takes a frame that the box has sent at this time of its own, and returns what is sent to it; at most `room` frames of a flood.
+    pub fn take(&mut self, now_us: u64, frame: &[u8], room: u64) -> Vec<Vec<u8>> {
         // The box's time never goes back, except if it is another box.
         self.now_us = self.now_us.max(now_us);
         let now_us = self.now_us;
@@ -126,7 +126,7 @@ impl Lan {
             host.take(now_us, frame);
         }
         let mut sent: Vec<_> = self.hosts.iter_mut().flat_map(|host| host.step(self.now_us)).collect();
-        sent.extend(self.hostile.iter_mut().flat_map(|hostile| hostile.step(self.now_us)));
+        sent.extend(self.hostile.iter_mut().flat_map(|hostile| hostile.step(self.now_us, room)));
         sent
     }
 }

@@ -117,6 +117,8 @@ pub enum InsideWire {
         /// Where frames from the card go.
         wire: SocketAddr,
     },
+    /// Frames over the socket at this path, each behind its length, to which QEMU connects: none is lost.
+    Stream(PathBuf),
     /// A tap device of this name, which QEMU makes.
     Tap(String),
 }
@@ -286,6 +288,9 @@ impl<'a> Machine<'a> {
         match &self.inside_wire {
             InsideWire::Plant => "user,id=inside,net=10.1.0.0/24,host=10.1.0.1".to_owned(),
             InsideWire::Frames { card, wire } => datagrams("inside", *card, *wire),
+            InsideWire::Stream(path) => {
+                format!("stream,id=inside,server=off,addr.type=unix,addr.path={}", path.display())
+            }
             // Bare frames, as captures have them.
             InsideWire::Tap(name) => {
                 format!("tap,id=inside,ifname={name},script=no,downscript=no,vnet_hdr=off")

@@ -198,10 +198,11 @@ impl Stack {
         let mut answered = 0;
         loop {
             let socket = self.sockets.get_mut::<Socket<'_>>(handle);
-            let Ok(request) = socket.peek(REQUEST_BYTES).map(<[u8]>::to_vec) else { break };
-            let Ok(request) = <[u8; REQUEST_BYTES]>::try_from(request) else { break };
-            // All of it was there a moment ago.
-            let _ = socket.recv_slice(&mut [0; REQUEST_BYTES]);
+            let mut request = [0; REQUEST_BYTES];
+            // A request may lie at the end and at the start of the buffer.
+            if socket.recv_queue() < REQUEST_BYTES || socket.recv_slice(&mut request).is_err() {
+                break;
+            }
             let reply = reply(&request, self.count);
             self.count += 1;
             answered += 1;

@@ -14,8 +14,6 @@ use crate::random::Random;
 const MADE_UP: u64 = 1000;
 /// Ports for connections that a host opens (RFC 6335, section 6).
 const EPHEMERAL_START: u16 = 49_152;
-/// Frames that leave at once at most: a socket of this machine holds some hundred.
-const BURST: u64 = 64;
 
 /// Whom the frames are meant for and in whose name they come.
 #[derive(Clone, Debug)]
@@ -54,11 +52,11 @@ impl Hostile {
         self.sent
     }
 
-    /// What is due by now, a bounded number of frames; the rest waits.
-    pub fn step(&mut self, now_us: u64) -> Vec<Vec<u8>> {
+    /// What is due by now, but at most `room` frames; the rest waits.
+    pub fn step(&mut self, now_us: u64, room: u64) -> Vec<Vec<u8>> {
         let start_us = *self.start_us.get_or_insert(now_us);
         let due = (now_us - start_us) * self.frames_per_s / 1_000_000;
-        let count = due.saturating_sub(self.sent).min(BURST);
+        let count = due.saturating_sub(self.sent).min(room);
         let frames = (0..count).map(|place| self.frame(self.sent + place)).collect();
         self.sent += count;
         frames

@@ -1,8 +1,10 @@
 //! The wire beside a machine: a thread that takes what the box sends and sends what the plant answers.
 
-use std::net::{SocketAddr, UdpSocket};
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::io::{self, Write};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -12,15 +14,15 @@ use anyhow::{Result, bail, ensure};
 use super::Lan;
 use super::capture::Pipe;
 use crate::machine::InsideWire;
-use crate::ports::{free_udp, loopback};
 use crate::process::wait_for;
+
+/// Frames that wait for QEMU before a flood does: an answer of a device waits for no more than these.
+const WAITING_MAX: u64 = 1024;
 
 /// A [`Lan`] on the inside wire of a machine.
 pub struct Plant {
     lan: Arc<Mutex<Lan>>,
-    card: SocketAddr,
-    /// Where QEMU sends frames, too: nobody reads them.
-    sink: UdpSocket,
+    wire: PathBuf,
     arguments: [String; 2],
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Result<()>>>,
@@ -34,19 +36,21 @@ impl Plant {
     pub fn start(lan: Lan, folder: &Path) -> Result<Self> {
         let pipe = Pipe::make(folder.join("inside.pipe"))?;
         let arguments = pipe.arguments("inside");
-        let (card, sink) = (loopback(free_udp()?), UdpSocket::bind(loopback(0))?);
+        let wire = folder.join("inside.socket");
+        let listener = UnixListener::bind(&wire)?;
         let (lan, stop) = (Arc::new(Mutex::new(lan)), Arc::new(AtomicBool::new(false)));
-        let (theirs, end, socket) = (Arc::clone(&lan), Arc::clone(&stop), UdpSocket::bind(loopback(0))?);
-        let thread = std::thread::spawn(move || carry(pipe, &theirs, &socket, card, &end));
-        Ok(Self { lan, card, sink, arguments, stop, thread: Some(thread) })
+        let (theirs, end, (sender, frames)) = (Arc::clone(&lan), Arc::clone(&stop), channel());
+        let waiting = Arc::new(AtomicU64::new(0));
+        let still_waiting = Arc::clone(&waiting);
+        std::thread::spawn(move || send(&listener, &frames, &still_waiting));
+        let thread = std::thread::spawn(move || carry(pipe, &theirs, &sender, &waiting, &end));
+        Ok(Self { lan, wire, arguments, stop, thread: Some(thread) })
     }
 
     /// The wire, as the machine has it.
-    ///
-    /// # Errors
-    /// If the socket has no address.
-    pub fn wire(&self) -> Result<InsideWire> {
-        Ok(InsideWire::Frames { card: self.card, wire: self.sink.local_addr()? })
+    #[must_use]
+    pub fn wire(&self) -> InsideWire {
+        InsideWire::Stream(self.wire.clone())
     }
 
     /// What QEMU is told, besides.
@@ -108,16 +112,32 @@ impl Drop for Plant {
 fn carry(
     mut pipe: Pipe,
     lan: &Mutex<Lan>,
-    socket: &UdpSocket,
-    card: SocketAddr,
+    sender: &Sender<Vec<u8>>,
+    waiting: &AtomicU64,
     stop: &AtomicBool,
 ) -> Result<()> {
     while !stop.load(Ordering::Relaxed) {
         let Some((now_us, frame)) = pipe.next(Duration::from_millis(50))? else { continue };
-        let sent = lan.lock().unwrap_or_else(PoisonError::into_inner).take(now_us, &frame);
+        let room = WAITING_MAX.saturating_sub(waiting.load(Ordering::Relaxed));
+        let sent = lan.lock().unwrap_or_else(PoisonError::into_inner).take(now_us, &frame, room);
         for frame in sent {
-            socket.send_to(&frame, card)?;
+            waiting.fetch_add(1, Ordering::Relaxed);
+            sender.send(frame)?;
         }
+    }
+    Ok(())
+}
+
+/// Sends frames to QEMU, which connects when it starts, each behind its length. A thread of its own: QEMU may wait for the one that takes
+/// the box's frames while this one waits for QEMU. What QEMU sends here, too, is in the pipe already.
+fn send(listener: &UnixListener, frames: &Receiver<Vec<u8>>, waiting: &AtomicU64) -> Result<()> {
+    let first = frames.recv()?;
+    let (mut stream, _) = listener.accept()?;
+    let mut taken = stream.try_clone()?;
+    std::thread::spawn(move || io::copy(&mut taken, &mut io::sink()));
+    for frame in std::iter::once(first).chain(frames) {
+        stream.write_all(&[&(frame.len() as u32).to_be_bytes()[..], &frame].concat())?;
+        waiting.fetch_sub(1, Ordering::Relaxed);
     }
     Ok(())
 }

@@ -17,14 +17,17 @@ const OFF: Range<usize> = 20..30;
 const FLAPPING: usize = 40;
 const HALF_PERIOD_US: u64 = 1_500_000;
 /// Time from one request to a device to the next.
-const PERIOD_US: u64 = 250_000;
+const PERIOD_US: u64 = 500_000;
 /// The box's time that each phase takes, and the most that it may take until every device is asked before it.
 const PHASE_US: u64 = 20_000_000;
 const SETTLE_US: u64 = 30_000_000;
+/// What the period asks for of one device in a phase.
+pub const REQUESTS_OF_ONE: u64 = PHASE_US / PERIOD_US;
 /// The box's counter of frames that its inside card has received.
 const RECEIVED: &str = "inside_frames_received";
-/// Frames a second of the flood.
-pub const FLOOD_FRAMES_PER_S: u64 = 10_000;
+/// Frames of the flood at least in its phase: 10,000 a second. More are due, since some of them wait when this machine is busy.
+pub const FLOOD_FRAMES_MIN: u64 = 10_000 * PHASE_US / 1_000_000;
+const FLOOD_FRAMES_PER_S: u64 = 12_000;
 
 /// What was asked of the devices that are on, in a phase.
 #[derive(Clone, Debug)]
@@ -129,9 +132,17 @@ fn settle(bed: &mut Bed, devices: &[usize]) -> Result<()> {
     Ok(())
 }
 
+/// The next time that is as far as can be from requests, which are due at the same moments for all devices: none falls on an edge of the phase.
+fn between_requests(bed: &Bed, device: usize) -> u64 {
+    let lan = bed.plant.lan();
+    let last_us = lan.hosts()[device].requests_us().last().copied().unwrap_or(0);
+    let middle_us = last_us + PERIOD_US / 2;
+    middle_us + lan.now_us().saturating_sub(middle_us).next_multiple_of(PERIOD_US)
+}
+
 fn phase(bed: &mut Bed, on: &[usize]) -> Result<Phase> {
-    let start_us = bed.plant.lan().now_us();
-    bed.pass(PHASE_US)?;
+    let start_us = between_requests(bed, on[0]);
+    bed.pass(PHASE_US + PERIOD_US)?;
     let time_us = start_us..start_us + PHASE_US;
     let lan = bed.plant.lan();
     let count = |&number: &usize| {
@@ -140,7 +151,7 @@ fn phase(bed: &mut Bed, on: &[usize]) -> Result<Phase> {
     let requests: Vec<u64> = on.iter().map(count).collect();
     Ok(Phase {
         requests: requests.iter().sum(),
-        asked_for: on.len() as u64 * PHASE_US / PERIOD_US,
+        asked_for: on.len() as u64 * REQUESTS_OF_ONE,
         fewest: requests.iter().copied().min().unwrap_or(0),
         time_us,
         outside_frames: 0,
