@@ -5,6 +5,7 @@ mod boot;
 mod bulk;
 mod code;
 mod fec;
+mod inside;
 mod instructions;
 mod latency;
 mod link;
@@ -143,6 +144,10 @@ pub const GROUPS: &[Group] = &[
     Group { figures: &["verify_ms"], measure: boot::verify },
     Group { figures: &["outside_instructions_per_frame"], measure: outside::measure },
     Group { figures: &["outside_frames_per_s"], measure: outside::rate },
+    Group {
+        figures: &["inside_answered_64", "inside_answered_64_ten_off", "inside_answered_flood"],
+        measure: inside::answered,
+    },
     Group { figures: &["stop_to_beacon_ms"], measure: stops::measure },
     Group { figures: &["reproduce_s"], measure: reproduce::measure },
 ];
