@@ -7,7 +7,7 @@ pub mod model;
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::io::Errno;
@@ -54,6 +54,12 @@ pub trait Disk: Send + Sync + Debug {
     /// It cannot be read.
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 
+    /// The last byte of a file; nothing of an empty one, or of what is no regular file.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn last_byte(&self, path: &Path) -> io::Result<Option<u8>>;
+
     /// Puts a file in place of another, also after a power cut.
     ///
     /// # Errors
@@ -89,6 +95,14 @@ impl Disk for RealDisk {
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         std::fs::read(path)
+    }
+
+    fn last_byte(&self, path: &Path) -> io::Result<Option<u8>> {
+        let about = std::fs::metadata(path)?;
+        let Some(last) = about.len().checked_sub(1).filter(|_| about.is_file()) else { return Ok(None) };
+        let mut byte = [0];
+        File::open(path)?.read_exact_at(&mut byte, last)?;
+        Ok(Some(byte[0]))
     }
 
     fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -144,6 +144,10 @@ impl Disk for ModelDisk {
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    fn last_byte(&self, path: &Path) -> io::Result<Option<u8>> {
+        Ok(self.read(path)?.last().copied())
+    }
+
     fn replace(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.operate(|state| {
             let number = state.names.remove(from).unwrap();

@@ -7,7 +7,7 @@
 mod tests;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -67,7 +67,7 @@ pub struct Lines {
     beacons: bool,
     shared: Arc<SharedCounters>,
     buffer: Vec<u8>,
-    /// The last write stopped inside a line.
+    /// The file ends inside a line.
     torn: bool,
     /// Nothing was there when the path was looked at last.
     missing: bool,
@@ -92,12 +92,13 @@ impl Lines {
         synchronised: Arc<AtomicU64>,
         shared: Arc<SharedCounters>,
     ) -> anyhow::Result<Self> {
-        let (output, name): (Box<dyn AppendFile>, _) = match &config.path {
-            None => (Box::new(io::stdout()), "standard output".to_owned()),
+        let (output, name, torn): (Box<dyn AppendFile>, _, _) = match &config.path {
+            None => (Box::new(io::stdout()), "standard output".to_owned(), false),
             Some(path) => {
                 let name = path.display().to_string();
                 let file = disk.append_to(path, MODE);
-                (file.with_context(|| format!("json_lines.path: cannot append to \"{name}\""))?, name)
+                let file = file.with_context(|| format!("json_lines.path: cannot append to \"{name}\""))?;
+                (file, name, is_torn(&*disk, path))
             }
         };
         Ok(Self {
@@ -108,7 +109,7 @@ impl Lines {
             beacons: config.beacons,
             shared,
             buffer: Vec::new(),
-            torn: false,
+            torn,
             missing: false,
             taken: 0,
             synchronised,
@@ -197,7 +198,7 @@ impl Lines {
         let Some(path) = &self.path else { return };
         match self.disk.append_to(path, MODE) {
             Ok(file) => {
-                self.torn &= file.id() == self.output.id();
+                self.torn = is_torn(&*self.disk, path);
                 (self.output, self.missing) = (file, false);
                 tracing::info!("{}: opened again", self.name);
             }
@@ -227,6 +228,11 @@ impl Lines {
             self.reopen();
         }
     }
+}
+
+/// Whether a file ends inside a line, as a full disk or a power cut leaves it. One that cannot be read does not.
+fn is_torn(disk: &dyn Disk, path: &Path) -> bool {
+    disk.last_byte(path).is_ok_and(|last| last.is_some_and(|byte| byte != b'\n'))
 }
 
 fn newlines(bytes: &[u8]) -> usize {

@@ -20,7 +20,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let (disk, synchronised, shared) = (ModelDisk::default(), Arc::default(), Arc::default());
+        Self::on(ModelDisk::default())
+    }
+
+    fn on(disk: ModelDisk) -> Self {
+        let (synchronised, shared) = (Arc::default(), Arc::default());
         let config = JsonLinesConfig { path: Some(PATH.into()), beacons: false };
         let on_disk = Arc::new(disk.clone());
         let lines = Lines::open(on_disk, &config, Arc::clone(&synchronised), Arc::clone(&shared)).unwrap();
@@ -58,6 +62,20 @@ fn a_full_disk_loses_counted_lines_and_spoils_no_later_one() {
     assert_eq!(bench.text(PATH), format!("{LINE}{}\n{LINE}{LINE}", &LINE[..30]));
     assert_eq!(bench.shared.json_lines_written.load(Ordering::Relaxed), 3);
     assert_eq!(bench.shared.json_lines_dropped_write.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn a_line_that_was_cut_off_before_a_restart_is_ended_first() {
+    let mut before = Bench::new();
+    before.disk.set_room(100);
+    before.boots(2);
+    before.disk.set_room(1000);
+    let mut after = Bench::on(before.disk.clone());
+    after.boots(1);
+    assert_eq!(after.text(PATH), format!("{LINE}{}\n{LINE}", &LINE[..30]));
+    let mut whole = Bench::on(after.disk.clone());
+    whole.boots(1);
+    assert_eq!(whole.text(PATH), format!("{LINE}{}\n{LINE}{LINE}", &LINE[..30]));
 }
 
 #[test]
