@@ -198,7 +198,7 @@ fn a_receiver_check_that_was_taken_out_is_found_by_rebuild_and_proof() -> Result
         "format": "noreturn-proof-1",
         "kernel_sha256": Sha256Digest::of(&sound.0).to_string(),
         "claims": claims.iter().map(|id| json!({ "id": id, "proved": true })).collect::<Vec<_>>(),
-        "faults": claims.iter().map(|id| json!({ "id": "F", "claim": id, "found": true })).collect::<Vec<_>>(),
+        "faults": claims.iter().map(|id| json!({ "id": id.replace('P', "F"), "claim": id, "found": true })).collect::<Vec<_>>(),
     });
     let proof = || Proof::parse(report.to_string().as_bytes()).map_err(anyhow::Error::msg);
     let both = unchecked.judged(Some(sound.image()?), Some(proof()?))?;

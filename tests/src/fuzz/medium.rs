@@ -24,7 +24,7 @@ const FATS: [usize; 2] = [PARTITION + BLOCK_BYTES, PARTITION + 2 * BLOCK_BYTES];
 const FOLDERS: usize = PARTITION + 3 * BLOCK_BYTES;
 /// Changes of one input at most.
 const CHANGES_MAX: usize = 16;
-const RULES: usize = 22;
+const RULES: usize = 27;
 /// What the loader judges, too, each in its own way; V011 is about what the firmware finds, which it does not see.
 const RULES_OF_LOADER: [&str; 3] = ["V004", "V005", "V012"];
 
