@@ -96,11 +96,14 @@ stop_lanes() {
 
 # The table of minutes, what failed, what was not run, and the line of totals; false if anything failed.
 report() {
+    local status=0
     say "Minutes, and minutes of processor time, of each group:"
     awk -F '\t' '{ printf "%6.1f %6.1f  %s: %s\n", $5 / 60, $6 / 60, $1, $2; processor += $6 }
         END { printf "%6.1f %6.1f  all\n", all / 60, processor / 60 }' all="$SECONDS" "$results/groups" >&2
     awk -F '\t' '$4 > 0 { print "FAILED: " $2 }' "$results/groups" >&2
     [[ ! -e $results/not_run ]] || sed 's/^/NOT RUN: /' "$results/not_run" >&2
     awk -F '\t' '{ passed += $3; failed += $4 } END { printf "%d passed, %d failed\n", passed, failed; exit failed > 0 }' \
-        "$results/groups"
+        "$results/groups" || status=$?
+    rm -rf -- "$results"
+    return "$status"
 }
