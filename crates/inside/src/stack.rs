@@ -19,6 +19,8 @@ use crate::sequence::initial_sequence;
 
 /// Frames taken from the card in one step at most: a flood inside must not keep frames from leaving outside.
 const FRAMES_MAX: usize = 64;
+/// A card without room for frames is looked at again after this time: as long as the box rests.
+const ROOM_US: u64 = 10_000;
 
 /// The inside network stack.
 pub struct Stack {
@@ -29,6 +31,8 @@ pub struct Stack {
     interface: Interface,
     neighbours: Neighbours,
     filter: Filter,
+    /// Before this nothing is sent, because the card had no room.
+    room_at_us: u64,
     received: [u8; FRAME_BYTES_MAX],
     sending: [u8; FRAME_BYTES_MAX],
 }
@@ -58,12 +62,13 @@ impl Stack {
         let sockets = SocketSet::new(Vec::new());
         let filter = Filter::new(config);
         let ports = Ports::new(random.secret());
-        Self { sockets, ports, interface, neighbours, filter, received: [0; FRAME_BYTES_MAX], sending }
+        let received = [0; FRAME_BYTES_MAX];
+        Self { sockets, ports, interface, neighbours, filter, room_at_us: 0, received, sending }
     }
 
     /// Takes and sends frames, a bounded number of them; whether there was anything to do.
     pub fn poll(&mut self, card: &mut impl Card, now_us: u64, counters: &mut Counters) -> bool {
-        let Self { sockets, interface, neighbours, filter, received, sending, .. } = self;
+        let Self { sockets, interface, neighbours, filter, room_at_us, received, sending, .. } = self;
         let now = instant(now_us);
         let mut out = Out { card, frame: sending, neighbours, counters, now_us };
         let mut busy = false;
@@ -90,14 +95,16 @@ impl Stack {
             }
             busy = true;
         }
-        port.out.resolve() || busy
+        busy |= port.out.resolve();
+        *room_at_us = if port.out.card.has_room() { 0 } else { now_us.saturating_add(ROOM_US) };
+        busy
     }
 
-    /// When there will be something to do, if no frame comes in.
+    /// When there will be something to do, if no frame comes in: with no room on the card, not before that is looked at again.
     pub fn poll_at(&mut self, now_us: u64) -> u64 {
         let sockets = self.interface.poll_at(instant(now_us), &self.sockets);
         let sockets_us = sockets.map_or(u64::MAX, |at| u64::try_from(at.total_micros()).unwrap_or(0));
-        sockets_us.min(self.neighbours.poll_at())
+        sockets_us.min(self.neighbours.poll_at()).max(self.room_at_us)
     }
 
     /// Who is known on the network.

@@ -22,6 +22,8 @@ const DEVICE: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 9);
 struct Cable {
     to_box: VecDeque<Vec<u8>>,
     from_box: Vec<Vec<u8>>,
+    /// No frame finds room.
+    is_full: bool,
 }
 
 impl Card for Cable {
@@ -32,7 +34,7 @@ impl Card for Cable {
     }
 
     fn has_room(&mut self) -> bool {
-        true
+        !self.is_full
     }
 
     fn transmit(&mut self, frame: &[u8]) {
@@ -182,4 +184,27 @@ fn a_listener_is_reached_and_a_device_can_answer() {
     );
     let refused = [Counter::InsideSynRefused, Counter::InsideMalformed, Counter::InsideIgnored];
     assert!(refused.iter().all(|&counter| bed.counters.get(counter) == 0), "{:?}", bed.counters);
+}
+
+/// In virtual time: a deadline in the past would have no end of looks.
+#[test]
+fn a_card_without_room_is_looked_at_a_hundred_times_a_second() {
+    let mut bed = Bed::new();
+    bed.cable.to_box.push_back(reply(mac(9), DEVICE));
+    bed.cable.is_full = true;
+    bed.hear(&syn(502));
+    let (mut now_us, mut looks) = (1000, 0);
+    while now_us < 1_000_000 {
+        bed.stack.poll(&mut bed.cable, now_us, &mut bed.counters);
+        now_us = bed.stack.poll_at(now_us).max(now_us);
+        looks += 1;
+        assert!(looks <= 100, "{now_us}");
+    }
+    assert_eq!(looks, 100);
+    assert!(bed.sent().is_empty());
+    // With room, what waits leaves at the next look.
+    bed.cable.is_full = false;
+    bed.stack.poll(&mut bed.cable, now_us, &mut bed.counters);
+    assert!(bed.sent().iter().any(|segment| segment.syn && segment.ack), "{:?}", bed.sent());
+    assert!(bed.stack.poll_at(now_us) > now_us);
 }
