@@ -41,14 +41,16 @@ impl Filter {
         }
     }
 
-    /// What counts an IPv4 packet that the network stack must not see; nothing if it may.
+    /// What counts an IPv4 packet that the network stack must not see; nothing if it may. `is_bound` says whether a UDP port
+    /// of ours asks.
     ///
     /// - A fragment: the stack reassembles nothing, and would take its payload for a whole one.
     /// - A SYN without ACK (RFC 9293, section 3.5) to a TCP port on which nothing listens. To a port from which a
     ///   connection is being made it would be a simultaneous open, which no device on this network makes.
-    /// - Another protocol than TCP and UDP, or a packet of somebody whom the box did not ask.
+    /// - Another protocol than TCP and UDP, or a packet of somebody whom the box did not ask, or
+    ///   for a UDP port from which it does not ask.
     #[must_use]
-    pub fn refusal(&self, packet: &[u8]) -> Option<Counter> {
+    pub fn refusal(&self, packet: &[u8], is_bound: impl FnOnce(u16) -> bool) -> Option<Counter> {
         let packet = Ipv4Packet::new_checked(packet).ok()?;
         if packet.more_frags() || packet.frag_offset() != 0 {
             return Some(Counter::InsideFragments);
@@ -66,7 +68,8 @@ impl Filter {
             }
             IpProtocol::Udp => {
                 let datagram = UdpPacket::new_checked(packet.payload()).ok()?;
-                self.time_servers.contains(&SocketAddrV4::new(packet.src_addr(), datagram.src_port()))
+                let from = SocketAddrV4::new(packet.src_addr(), datagram.src_port());
+                self.time_servers.contains(&from) && is_bound(datagram.dst_port())
             }
             _ => false,
         };

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use noreturn_image_format::Config;
 use noreturn_wire::Counters;
 use smoltcp::iface::{Config as InterfaceConfig, Interface, PollResult, SocketHandle, SocketSet};
+use smoltcp::socket::Socket as Any;
 use smoltcp::socket::tcp::{ConnectError, Socket};
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpCidr, IpEndpoint, Ipv4Cidr};
@@ -77,7 +78,7 @@ impl Stack {
             let Some(bytes) = out.card.receive(received) else { break };
             busy = true;
             match out.neighbours.receive(&received[..bytes], now_us, out.counters) {
-                Received::Packet(packet) => match filter.refusal(packet) {
+                Received::Packet(packet) => match filter.refusal(packet, |port| is_bound(sockets, port)) {
                     Some(counter) => out.counters.add(counter, 1),
                     None => {
                         let mut port = Port { packet: Some(packet), out: out.reborrow() };
@@ -128,6 +129,12 @@ impl Stack {
         let port = self.ports.take(owner, remote);
         self.sockets.get_mut::<Socket<'_>>(handle).connect(self.interface.context(), remote, port)
     }
+}
+
+/// Whether a UDP socket has this port.
+fn is_bound(sockets: &SocketSet<'_>, port: u16) -> bool {
+    let has = |socket: &Any<'_>| matches!(socket, Any::Udp(socket) if socket.endpoint().port == port);
+    sockets.iter().any(|(_, socket)| has(socket))
 }
 
 fn instant(uptime_us: u64) -> Instant {

@@ -12,6 +12,7 @@ const HOST: [u8; 4] = [10, 0, 0, 9];
 /// Whom the box asks for the time.
 const SERVER: [u8; 4] = [10, 0, 0, 4];
 const CONNECTING: u16 = 49_200;
+const ASKING: u16 = 49_168;
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
 
@@ -23,6 +24,11 @@ fn filter() -> Filter {
         devices: vec![end(HOST, 502)],
         time_servers: vec![end(SERVER, 123)],
     }
+}
+
+/// Of a box that asks the time server from one port.
+fn refusal(packet: &[u8]) -> Option<Counter> {
+    filter().refusal(packet, |port| port == ASKING)
 }
 
 /// A TCP segment to `port` with these flags (CWR to FIN, as in the header), which carries `payload`.
@@ -53,14 +59,14 @@ fn tcp(port: u16, flags: u8) -> Vec<u8> {
 
 #[test]
 fn a_syn_passes_only_to_a_port_that_listens() {
-    assert_eq!(filter().refusal(&tcp(CONNECTING, SYN)), Some(Counter::InsideSynRefused));
-    assert_eq!(filter().refusal(&tcp(81, SYN)), Some(Counter::InsideSynRefused));
+    assert_eq!(refusal(&tcp(CONNECTING, SYN)), Some(Counter::InsideSynRefused));
+    assert_eq!(refusal(&tcp(81, SYN)), Some(Counter::InsideSynRefused));
     assert_eq!(
-        Filter { listening: Vec::new(), ..filter() }.refusal(&tcp(502, SYN)),
+        Filter { listening: Vec::new(), ..filter() }.refusal(&tcp(502, SYN), |_| false),
         Some(Counter::InsideSynRefused)
     );
     for port in LISTENING {
-        assert_eq!(filter().refusal(&tcp(port, SYN)), None);
+        assert_eq!(refusal(&tcp(port, SYN)), None);
     }
 }
 
@@ -70,8 +76,8 @@ fn every_combination_of_flags_is_judged_by_syn_and_ack_alone() {
     for flags in 0..=u8::MAX {
         let opens = flags & (SYN | ACK) == SYN;
         let expected = opens.then_some(Counter::InsideSynRefused);
-        assert_eq!(filter().refusal(&tcp(CONNECTING, flags)), expected, "{flags:#04x}");
-        assert_eq!(filter().refusal(&tcp(502, flags)), None, "{flags:#04x}");
+        assert_eq!(refusal(&tcp(CONNECTING, flags)), expected, "{flags:#04x}");
+        assert_eq!(refusal(&tcp(502, flags)), None, "{flags:#04x}");
     }
 }
 
@@ -83,24 +89,24 @@ fn options_of_ip_and_tcp_do_not_hide_a_syn() {
         // No operation (RFC 791).
         header.options = Ipv4Options::try_from(&vec![1; words * 4][..]).expect("whole words");
         header.set_payload_len(segment.len()).expect("short");
-        assert_eq!(filter().refusal(&packet(header, &segment)), Some(Counter::InsideSynRefused));
+        assert_eq!(refusal(&packet(header, &segment)), Some(Counter::InsideSynRefused));
     }
     let mut header_with_options = TcpHeader::new(502, CONNECTING, 7, 65_535);
     header_with_options.syn = true;
     header_with_options.set_options_raw(&[1; 40]).expect("whole words");
     let segment = header_with_options.to_bytes();
     let packet = packet(header(ip_number::TCP.0, &segment), &segment);
-    assert_eq!(filter().refusal(&packet), Some(Counter::InsideSynRefused));
+    assert_eq!(refusal(&packet), Some(Counter::InsideSynRefused));
 }
 
 /// Padding of a short Ethernet frame lies behind the packet, and data in a SYN is allowed (RFC 7413).
 #[test]
 fn padding_and_data_do_not_hide_a_syn() {
     let padded = [tcp(CONNECTING, SYN), vec![0; 6]].concat();
-    assert_eq!(filter().refusal(&padded), Some(Counter::InsideSynRefused));
+    assert_eq!(refusal(&padded), Some(Counter::InsideSynRefused));
     let segment = segment(CONNECTING, SYN, b"data");
     let packet = packet(header(ip_number::TCP.0, &segment), &segment);
-    assert_eq!(filter().refusal(&packet), Some(Counter::InsideSynRefused));
+    assert_eq!(refusal(&packet), Some(Counter::InsideSynRefused));
 }
 
 #[test]
@@ -112,7 +118,7 @@ fn every_fragment_is_refused_whatever_it_carries() {
             header.dont_fragment = false;
             header.more_fragments = more;
             header.fragment_offset = IpFragOffset::try_new(offset).expect("13 bits");
-            assert_eq!(filter().refusal(&packet(header, &segment)), Some(Counter::InsideFragments));
+            assert_eq!(refusal(&packet(header, &segment)), Some(Counter::InsideFragments));
         }
     }
 }
@@ -122,13 +128,13 @@ fn every_fragment_is_refused_whatever_it_carries() {
 fn a_truncated_packet_is_left_to_the_stack() {
     let whole = tcp(CONNECTING, SYN);
     for bytes in 0..whole.len() {
-        assert_eq!(filter().refusal(&whole[..bytes]), None, "{bytes}");
+        assert_eq!(refusal(&whole[..bytes]), None, "{bytes}");
     }
     // The same with a total length that says so: a header of TCP that is not whole.
     let segment = segment(CONNECTING, SYN, &[]);
     for bytes in 0..segment.len() {
         let cut = packet(header(ip_number::TCP.0, &segment[..bytes]), &segment[..bytes]);
-        assert_eq!(filter().refusal(&cut), None, "{bytes}");
+        assert_eq!(refusal(&cut), None, "{bytes}");
     }
 }
 
@@ -138,10 +144,7 @@ fn other_protocols_are_refused() {
     let payload = segment(CONNECTING, SYN, &[]);
     for protocol in (0..=u8::MAX).filter(|protocol| ![ip_number::TCP.0, ip_number::UDP.0].contains(protocol))
     {
-        assert_eq!(
-            filter().refusal(&packet(header(protocol, &payload), &payload)),
-            Some(Counter::InsideIgnored)
-        );
+        assert_eq!(refusal(&packet(header(protocol, &payload), &payload)), Some(Counter::InsideIgnored));
     }
 }
 
@@ -149,16 +152,21 @@ fn other_protocols_are_refused() {
 #[test]
 fn packets_of_somebody_who_was_not_asked_are_refused() {
     let segment = segment(CONNECTING, ACK, &[]);
-    let datagram = |port: u16| [&port.to_be_bytes()[..], &[0xc0, 0x10, 0, 8, 0, 0]].concat();
+    let datagram_to =
+        |from: u16, to: u16| [&from.to_be_bytes()[..], &to.to_be_bytes(), &[0, 8, 0, 0]].concat();
+    let datagram = |from| datagram_to(from, ASKING);
     let from = |source: [u8; 4], protocol, payload: &[u8]| {
         let mut header = header(protocol, payload);
         header.source = source;
-        filter().refusal(&packet(header, payload))
+        refusal(&packet(header, payload))
     };
     let (tcp, udp, refused) = (ip_number::TCP.0, ip_number::UDP.0, Some(Counter::InsideIgnored));
     assert_eq!([from(HOST, tcp, &segment), from(SERVER, tcp, &segment)], [None, refused]);
     assert_eq!([from(SERVER, udp, &datagram(123)), from(HOST, udp, &datagram(123))], [None, refused]);
     assert_eq!(from(SERVER, udp, &datagram(124)), refused);
+    for port in [1, 123, 502, ASKING - 1, ASKING + 1] {
+        assert_eq!(from(SERVER, udp, &datagram_to(123, port)), refused, "{port}");
+    }
     let other_port = [&[0, 80][..], &segment[2..]].concat();
     assert_eq!(from(HOST, tcp, &other_port), refused);
 }
@@ -167,7 +175,7 @@ proptest! {
     /// Any bytes have an answer.
     #[test]
     fn any_packet_has_an_answer(packet in proptest::collection::vec(any::<u8>(), 0..80)) {
-        let refused = filter().refusal(&packet);
+        let refused = refusal(&packet);
         prop_assert!(refused.is_none() || packet.len() >= 20);
     }
 }

@@ -5,7 +5,7 @@ mod common;
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
-use common::{OWN, OWN_MAC, config, frame, mac, reply};
+use common::{OWN, OWN_MAC, TIME_SERVER, config, frame, mac, reply};
 use etherparse::{SlicedPacket, TcpHeader, TransportSlice};
 use noreturn_collect::{Now, Output, Sample};
 use noreturn_inside::ethernet::{FRAME_BYTES_MAX, IPV4};
@@ -14,6 +14,7 @@ use noreturn_inside::{Card, DeviceConnection, Stack};
 use noreturn_wire::{Counter, Counters, TimeQuality};
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
+use smoltcp::socket::udp;
 
 const DEVICE: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 9);
 
@@ -207,4 +208,29 @@ fn a_card_without_room_is_looked_at_a_hundred_times_a_second() {
     bed.stack.poll(&mut bed.cable, now_us, &mut bed.counters);
     assert!(bed.sent().iter().any(|segment| segment.syn && segment.ack), "{:?}", bed.sent());
     assert!(bed.stack.poll_at(now_us) > now_us);
+}
+
+#[test]
+fn a_datagram_of_the_time_server_to_a_port_that_does_not_ask_draws_nothing() {
+    let mut bed = Bed::new();
+    bed.cable.from_box.clear();
+    let buffer = || udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY; 4], vec![0; 1024]);
+    let mut socket = udp::Socket::new(buffer(), buffer());
+    socket.bind(50_000).expect("it is not open");
+    let socket = bed.stack.sockets.add(socket);
+    for port in [1, 123, 502, 49_999, 50_000, 50_001] {
+        let mut frame = Vec::new();
+        let packet = etherparse::PacketBuilder::ethernet2(mac(3), OWN_MAC).ipv4(
+            TIME_SERVER.octets(),
+            OWN.octets(),
+            64,
+        );
+        packet.udp(123, port).write(&mut frame, &[0; 48]).expect("a vector takes it");
+        bed.cable.to_box.push_back(frame);
+    }
+    bed.step(1);
+    assert_eq!(bed.cable.from_box, Vec::<Vec<u8>>::new());
+    assert_eq!(bed.counters.get(Counter::InsideIgnored), 5);
+    let socket = bed.stack.sockets.get_mut::<udp::Socket<'_>>(socket);
+    assert!(socket.recv().is_ok() && socket.recv().is_err(), "one was asked for");
 }
