@@ -9,9 +9,10 @@ use alloc::vec::Vec;
 
 use noreturn_collect::{Announcer, Recorder, Sequencer};
 use noreturn_image_format::Config;
+use noreturn_inside::neighbours::Change;
 use noreturn_inside::random::Generator;
 use noreturn_inside::{Card, Devices, Stack};
-use noreturn_nic::ethernet::FRAME_BYTES_MAX;
+use noreturn_nic::ethernet::{FRAME_BYTES_MAX, StationAddress};
 use noreturn_nic::{InsideCard, LinkSight};
 use noreturn_status::Backlog;
 use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_clock, encode_counters, encode_message};
@@ -20,6 +21,7 @@ use noreturn_wire::{Class, Counter, Counters, Message};
 use crate::clock::Clock;
 use crate::crossing::{Entries, Writer};
 use crate::facts::Facts;
+use crate::fatal::say;
 use crate::settings;
 use status::Status;
 use time::Time;
@@ -104,6 +106,10 @@ impl Inside {
             write(&mut self.entries, &mut self.status.backlog, class, message);
         });
         self.status.look(now, self.card.link_up(), &self.counters);
+        if let Some(Change { address, from, to }) = self.stack.take_change(now.uptime_us) {
+            let [from, to] = [from, to].map(StationAddress);
+            say!("{address} is now at {to}, no longer at {from}");
+        }
         self.announcer.see_link(self.status.backlog.link_up(), now.uptime_us);
         busy |= self.status.serve(now, &mut self.stack.sockets, &mut self.counters);
         self.snapshot(uptime_us);

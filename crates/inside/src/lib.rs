@@ -18,6 +18,7 @@ pub mod filter;
 pub mod neighbours;
 mod port;
 pub mod ports;
+mod progress;
 pub mod random;
 pub mod sequence;
 mod stack;

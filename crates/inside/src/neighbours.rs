@@ -1,12 +1,15 @@
 //! Who is on the inside network, and at which Ethernet address (RFC 826; RFC 1122, section 2.3.2).
 //!
 //! Each configured neighbour (a device, the gateway, the time server) has an entry of its own, and is asked for in its
-//! own rhythm while a packet for it waits. Others share [`OTHERS_MAX`] places, and cannot have those.
+//! own rhythm while a packet for it waits. Others are never asked for, and share [`OTHERS_MAX`] places.
 //!
 //! Only who was asked is believed, while it was asked, and the first reply counts; nothing that comes unasked changes
-//! a configured entry. One in use is confirmed by a request to its own address; if that stays unanswered,
-//! everybody is asked, so that a device that was replaced is found. A pinned one is never asked for.
+//! a configured entry. One in use is confirmed by what the transport sees arrive from it, and without that by a request
+//! to its own address; if that stays unanswered, everybody is asked, so that a device that was replaced is found. A
+//! pinned one is never asked for.
 
+mod answers;
+mod others;
 mod packet;
 mod peer;
 mod queue;
@@ -20,13 +23,12 @@ use noreturn_wire::{Counter, Counters};
 
 use crate::arp::{self, Arp, Operation};
 use crate::ethernet::{self, BROADCAST, FRAME_BYTES_MAX, HEADER_BYTES, Header, MacAddress};
-use packet::Purpose;
+pub use others::OTHERS_MAX;
+use others::Others;
 use peer::{Action, Peer, Verdict};
 
-/// Places for neighbours that are not configured.
-pub const OTHERS_MAX: usize = 256;
-/// A place that was used so recently is not given to somebody else.
-const OTHERS_KEEP_US: u64 = 1_000_000;
+/// The least time between two changes that are told.
+const TELL_US: u64 = 1_000_000;
 /// Bytes of a frame with an ARP packet.
 pub const ARP_FRAME_BYTES: usize = HEADER_BYTES + arp::PACKET_BYTES;
 
@@ -43,11 +45,29 @@ struct Own {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Received<'a> {
     /// An IPv4 packet for us.
-    Packet(&'a [u8]),
+    Packet {
+        /// The Ethernet address that it came from.
+        from: MacAddress,
+        /// Its source address.
+        source: Ipv4Addr,
+        /// All of it.
+        packet: &'a [u8],
+    },
     /// Somebody asks for our address: a frame to send.
     Answer([u8; ARP_FRAME_BYTES]),
     /// Nothing more: it was taken, or dropped and counted.
     Nothing,
+}
+
+/// A configured host that was found at another Ethernet address than before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Change {
+    /// The host.
+    pub address: Ipv4Addr,
+    /// Where it was.
+    pub from: MacAddress,
+    /// Where it is.
+    pub to: MacAddress,
 }
 
 /// The neighbours, and what waits for them.
@@ -56,9 +76,12 @@ pub struct Neighbours {
     own: Own,
     /// By address.
     configured: Vec<Peer>,
-    others: Vec<Peer>,
+    others: Others,
     /// Before this there is nothing to do for any of them.
     poll_at_us: u64,
+    /// When the next change may be told, and of whom first.
+    tell_at_us: u64,
+    tell_next: usize,
 }
 
 impl Neighbours {
@@ -67,8 +90,9 @@ impl Neighbours {
     pub fn new(mac: MacAddress, config: &Config) -> Self {
         let inside = &config.inside;
         let own = Own { mac, address: inside.address, mask: inside.mask(), gateway: inside.gateway };
-        let others = Vec::with_capacity(OTHERS_MAX);
-        let mut neighbours = Self { own, configured: Vec::new(), others, poll_at_us: u64::MAX };
+        let (configured, others) = (Vec::new(), Others::new());
+        let mut neighbours =
+            Self { own, configured, others, poll_at_us: u64::MAX, tell_at_us: 0, tell_next: 0 };
         config.neighbours().for_each(|(address, pin)| neighbours.configure(address, pin));
         neighbours
     }
@@ -85,7 +109,43 @@ impl Neighbours {
     /// The Ethernet address of a neighbour, if it is known.
     #[must_use]
     pub fn mac(&self, address: Ipv4Addr) -> Option<MacAddress> {
-        self.configured.iter().chain(&self.others).find(|peer| peer.address == address)?.mac()
+        match self.configured_place(address) {
+            Ok(place) => self.configured[place].mac(),
+            Err(_) => self.others.mac(address),
+        }
+    }
+
+    /// Takes that a packet of `source` that is wanted came from the Ethernet address `from`: if the configuration does not
+    /// name that host, answers go there. One on another network is answered by the way that leads to it, which a
+    /// packet cannot change (RFC 1122, section 3.3.1).
+    pub fn hear(&mut self, source: Ipv4Addr, from: MacAddress, now_us: u64) {
+        if self.own.is_on_link(source) && self.configured_place(source).is_err() {
+            // Without a place the answer is dropped and counted.
+            let _ = self.others.hear(source, from, now_us);
+        }
+    }
+
+    /// Takes that `source` has got what was sent to it, as a packet shows that came from the Ethernet address `from`
+    /// (RFC 1122, section 2.3.2.1, advice from a higher layer; RFC 4861, section 7.3.1): its next hop is confirmed, if
+    /// that is where it came from.
+    pub fn confirm(&mut self, source: Ipv4Addr, from: MacAddress, now_us: u64) {
+        let place = self.own.next_hop(source).and_then(|next_hop| self.configured_place(next_hop).ok());
+        if let Some(place) = place {
+            self.configured[place].confirm(from, now_us);
+        }
+    }
+
+    /// The next change that is told: one a second at most, of each host in turn, as it is when its turn comes.
+    pub fn take_change(&mut self, now_us: u64) -> Option<Change> {
+        if now_us < self.tell_at_us {
+            return None;
+        }
+        let count = self.configured.len();
+        let (place, (from, to)) = (self.tell_next..self.tell_next + count)
+            .map(|place| place % count)
+            .find_map(|place| Some((place, self.configured[place].take_change()?)))?;
+        (self.tell_at_us, self.tell_next) = (now_us.saturating_add(TELL_US), place + 1);
+        Some(Change { address: self.configured[place].address, from, to })
     }
 
     /// Takes a received frame.
@@ -117,12 +177,12 @@ impl Neighbours {
     fn resolve(&mut self, packet: &[u8], now_us: u64) -> Result<MacAddress, (Counter, u64)> {
         let next_hop = packet::destination(packet).and_then(|destination| self.own.next_hop(destination));
         let next_hop = next_hop.ok_or((Counter::InsideNoRoute, 1))?;
-        let is_wanted = packet::purpose(packet) != Purpose::End;
-        let peer = if is_wanted { self.place(next_hop, now_us) } else { self.find(next_hop) };
-        let peer = peer.ok_or((Counter::InsideUnresolved, 1))?;
+        let Ok(place) = self.configured_place(next_hop) else {
+            return self.others.send(next_hop, now_us).ok_or((Counter::InsideUnresolved, 1));
+        };
+        let peer = &mut self.configured[place];
         let sent = peer.send(packet, now_us);
-        let poll_at_us = peer.poll_at();
-        self.poll_at_us = self.poll_at_us.min(poll_at_us);
+        self.poll_at_us = self.poll_at_us.min(peer.poll_at());
         sent.map_err(|dropped| (Counter::InsideUnresolved, dropped))
     }
 
@@ -137,14 +197,12 @@ impl Neighbours {
         if now_us < self.poll_at_us {
             return None;
         }
-        let mut peers = self.configured.iter_mut().chain(&mut self.others);
-        let due = peers.find_map(|peer| {
+        let due = self.configured.iter_mut().find_map(|peer| {
             counters.add(Counter::InsideUnresolved, peer.expire(now_us));
             Some((peer.address, peer.poll(now_us)?))
         });
         let Some((address, action)) = due else {
-            let peers = self.configured.iter().chain(&self.others);
-            self.poll_at_us = peers.map(Peer::poll_at).min().unwrap_or(u64::MAX);
+            self.poll_at_us = self.configured.iter().map(Peer::poll_at).min().unwrap_or(u64::MAX);
             return None;
         };
         Some(match action {
@@ -165,6 +223,7 @@ impl Neighbours {
         self.poll_at_us
     }
 
+    /// What became of a frame, or what counts it.
     fn accept<'a>(&mut self, frame: &'a [u8], now_us: u64) -> Result<Received<'a>, Counter> {
         let (header, payload) = Header::parse(frame).ok_or(Counter::InsideMalformed)?;
         let is_to_us = header.destination == self.own.mac;
@@ -178,7 +237,7 @@ impl Neighbours {
             }
             ethernet::IPV4 if is_to_us => match packet::source(payload) {
                 Some(source) if source == self.own.address => Err(Counter::InsideAddressConflict),
-                Some(_) => Ok(Received::Packet(payload)),
+                Some(source) => Ok(Received::Packet { from: header.source, source, packet: payload }),
                 None => Err(Counter::InsideMalformed),
             },
             _ => Err(Counter::InsideIgnored),
@@ -198,12 +257,15 @@ impl Neighbours {
     }
 
     fn handle_reply(&mut self, arp: &Arp, now_us: u64) -> Result<Received<'static>, Counter> {
-        let peer = self.find(arp.sender).ok_or(Counter::ArpUnsolicited)?;
-        match peer.handle_reply(arp.sender_mac, now_us) {
-            Verdict::Believed => {
-                self.poll_at_us = 0;
-                Ok(Received::Nothing)
-            }
+        let place = self.configured_place(arp.sender).map_err(|_| Counter::ArpUnsolicited)?;
+        let verdict = self.configured[place].handle_reply(arp.sender_mac, now_us);
+        if matches!(verdict, Verdict::Believed | Verdict::Changed) {
+            // What waited for it can leave.
+            self.poll_at_us = 0;
+        }
+        match verdict {
+            Verdict::Believed => Ok(Received::Nothing),
+            Verdict::Changed => Err(Counter::ArpChanged),
             Verdict::Unsolicited => Err(Counter::ArpUnsolicited),
             Verdict::Conflict => Err(Counter::ArpConflict),
         }
@@ -216,18 +278,14 @@ impl Neighbours {
         if !is_probe && !self.own.is_on_link(arp.sender) {
             return Err(Counter::InsideMalformed);
         }
-        let configured = self.configured_place(arp.sender).ok().map(|place| &self.configured[place]);
-        let is_configured = configured.is_some();
-        if configured.and_then(Peer::mac).is_some_and(|mac| mac != arp.sender_mac) {
-            return Err(Counter::ArpConflict);
-        }
-        let peer = self.place(arp.sender, now_us).ok_or(Counter::ArpRepliesLimited)?;
-        let may_be_answered = peer.may_be_answered(now_us);
-        if !is_configured {
-            peer.know(arp.sender_mac, now_us);
-            self.poll_at_us = 0;
-        }
-        if !may_be_answered {
+        let answers = match self.configured_place(arp.sender) {
+            Ok(place) => self.configured[place].answers_for(arp.sender_mac).ok_or(Counter::ArpConflict)?,
+            Err(_) => {
+                let answers = self.others.hear(arp.sender, arp.sender_mac, now_us);
+                answers.ok_or(Counter::ArpRepliesLimited)?
+            }
+        };
+        if !answers.take(now_us) {
             return Err(Counter::ArpRepliesLimited);
         }
         Ok(Received::Answer(self.own.answer(arp)))
@@ -235,40 +293,6 @@ impl Neighbours {
 
     fn configured_place(&self, address: Ipv4Addr) -> Result<usize, usize> {
         self.configured.binary_search_by_key(&address, |peer| peer.address)
-    }
-
-    fn find(&mut self, address: Ipv4Addr) -> Option<&mut Peer> {
-        match self.configured_place(address) {
-            Ok(place) => self.configured.get_mut(place),
-            Err(_) => self.others.iter_mut().find(|peer| peer.address == address),
-        }
-    }
-
-    /// The entry of a neighbour, which is made if it is not there; nothing if every place is in use.
-    fn place(&mut self, address: Ipv4Addr, now_us: u64) -> Option<&mut Peer> {
-        if let Ok(place) = self.configured_place(address) {
-            return self.configured.get_mut(place);
-        }
-        let place = self.others.iter().position(|peer| peer.address == address);
-        let place = place.or_else(|| self.free_place(address, now_us))?;
-        let peer = &mut self.others[place];
-        peer.used_us = now_us;
-        Some(peer)
-    }
-
-    /// A new place among the others, if need be that of who was used longest ago.
-    fn free_place(&mut self, address: Ipv4Addr, now_us: u64) -> Option<usize> {
-        let peer = Peer::new(address, None, 1);
-        if self.others.len() < OTHERS_MAX {
-            self.others.push(peer);
-            return Some(self.others.len() - 1);
-        }
-        let (place, oldest) = self.others.iter_mut().enumerate().min_by_key(|(_, peer)| peer.used_us)?;
-        let is_free = now_us.saturating_sub(oldest.used_us) >= OTHERS_KEEP_US;
-        is_free.then(|| {
-            *oldest = peer;
-            place
-        })
     }
 }
 

@@ -5,16 +5,16 @@ use alloc::vec::Vec;
 use noreturn_image_format::Config;
 use noreturn_wire::Counters;
 use smoltcp::iface::{Config as InterfaceConfig, Interface, PollResult, SocketHandle, SocketSet};
-use smoltcp::socket::Socket as Any;
 use smoltcp::socket::tcp::{ConnectError, Socket};
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpCidr, IpEndpoint, Ipv4Cidr};
 
 use crate::ethernet::{FRAME_BYTES_MAX, MacAddress};
 use crate::filter::Filter;
-use crate::neighbours::{Neighbours, Received};
+use crate::neighbours::{Change, Neighbours, Received};
 use crate::port::{Card, Out, Port};
 use crate::ports::{Owner, Ports};
+use crate::progress::{Progress, is_bound};
 use crate::random::Generator;
 use crate::sequence::initial_sequence;
 
@@ -78,13 +78,20 @@ impl Stack {
             let Some(bytes) = out.card.receive(received) else { break };
             busy = true;
             match out.neighbours.receive(&received[..bytes], now_us, out.counters) {
-                Received::Packet(packet) => match filter.refusal(packet, |port| is_bound(sockets, port)) {
-                    Some(counter) => out.counters.add(counter, 1),
-                    None => {
-                        let mut port = Port { packet: Some(packet), out: out.reborrow() };
-                        interface.poll_ingress_single(now, &mut port, sockets);
+                Received::Packet { from, source, packet } => {
+                    let is_bound = |port| sockets.iter().any(|(_, socket)| is_bound(socket, port));
+                    if let Some(counter) = filter.refusal(packet, is_bound) {
+                        out.counters.add(counter, 1);
+                        continue;
                     }
-                },
+                    out.neighbours.hear(source, from, now_us);
+                    let progress = Progress::before(packet, sockets);
+                    let mut port = Port { packet: Some(packet), out: out.reborrow() };
+                    interface.poll_ingress_single(now, &mut port, sockets);
+                    if progress.is_some_and(|progress| progress.is_made(sockets)) {
+                        out.neighbours.confirm(source, from, now_us);
+                    }
+                }
                 Received::Answer(frame) => out.card.transmit(&frame),
                 Received::Nothing => {}
             }
@@ -108,6 +115,11 @@ impl Stack {
         sockets_us.min(self.neighbours.poll_at()).max(self.room_at_us)
     }
 
+    /// A configured host that was found at another Ethernet address: [`Neighbours::take_change`].
+    pub fn take_change(&mut self, now_us: u64) -> Option<Change> {
+        self.neighbours.take_change(now_us)
+    }
+
     /// Who is known on the network.
     #[must_use]
     pub const fn neighbours(&self) -> &Neighbours {
@@ -129,12 +141,6 @@ impl Stack {
         let port = self.ports.take(owner, remote);
         self.sockets.get_mut::<Socket<'_>>(handle).connect(self.interface.context(), remote, port)
     }
-}
-
-/// Whether a UDP socket has this port.
-fn is_bound(sockets: &SocketSet<'_>, port: u16) -> bool {
-    let has = |socket: &Any<'_>| matches!(socket, Any::Udp(socket) if socket.endpoint().port == port);
-    sockets.iter().any(|(_, socket)| has(socket))
 }
 
 fn instant(uptime_us: u64) -> Instant {

@@ -11,7 +11,7 @@ mod hostile;
 #[path = "lan/plant.rs"]
 mod plant;
 
-use common::pinned;
+use common::{pinned, reply};
 use host::Host;
 use hostile::Hostile;
 use noreturn_wire::{Counter, Fault};
@@ -149,6 +149,50 @@ fn a_hostile_host_stops_no_device_and_takes_none_over() {
     }
     // Whoever it claims to be, it has the box say little: places change hands once a second at most.
     assert!(plant.count(Counter::ArpReplies) <= 41 * 11 * 256, "{}", plant.count(Counter::ArpReplies));
+}
+
+/// A host that answers for every device, whether asked or not, ten times a second.
+fn forge(plant: &Plant, wire: &mut Vec<Vec<u8>>) {
+    if plant.now_us.is_multiple_of(S / 10) {
+        wire.extend((0..plant.hosts.len()).map(|place| reply(FORGER, address(place))));
+    }
+}
+
+const FORGER: [u8; 6] = [0x02, 0, 0, 0, 6, 6];
+
+#[test]
+fn a_forger_takes_over_no_device_that_answers_tcp_and_no_arp() {
+    let mut plant = Plant::new(8);
+    plant.run(2 * S, |_, _| {});
+    plant.hosts.iter_mut().for_each(|host| host.answers_arp = false);
+    // One of them resets its connection again and again.
+    plant.run(100 * S, |plant, wire| {
+        forge(plant, wire);
+        if plant.now_us.is_multiple_of(7 * S) {
+            plant.hosts[0].disconnect();
+        }
+    });
+    assert_read(&plant, 1..8, 102, 99);
+    assert_read(&plant, 0..1, 102, 80);
+    for place in 0..8 {
+        assert_eq!(plant.stack.neighbours().mac(address(place)), Some(mac(place)));
+    }
+    assert_eq!(plant.count(Counter::ArpChanged), 0);
+    assert_eq!(plant.asked.len(), 8, "everybody is asked at the start, and never again");
+}
+
+/// Nothing authenticates ARP: what can be promised of one that is off is that it is told.
+#[test]
+fn a_forger_who_takes_over_a_device_that_is_off_is_counted_and_told() {
+    let mut plant = Plant::new(8);
+    plant.run(2 * S, |_, _| {});
+    plant.hosts[0].switch(false);
+    plant.run(20 * S, |plant, wire| forge(plant, wire));
+    assert_eq!(plant.count(Counter::ArpChanged), 1);
+    let change = plant.stack.take_change(plant.now_us).expect("it is told");
+    assert_eq!((change.address, change.from, change.to), (address(0), mac(0), FORGER));
+    assert_eq!(plant.stack.take_change(plant.now_us + 10 * S), None, "once");
+    assert_read(&plant, 1..8, 22, 99);
 }
 
 /// From the first instant on, with devices of which ten are off: for none of them can it answer.

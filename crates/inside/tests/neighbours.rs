@@ -80,7 +80,7 @@ impl Bed {
         match self.neighbours.receive(request, self.now_us, &mut self.counters) {
             Received::Answer(frame) => Some(frame),
             Received::Nothing => None,
-            Received::Packet(_) => panic!("a request is no packet"),
+            Received::Packet { .. } => panic!("a request is no packet"),
         }
     }
 
@@ -219,6 +219,110 @@ fn one_in_use_is_confirmed_where_it_is() {
     assert_eq!(bed.pass(3600 * S), [], "not in use");
 }
 
+/// It answers TCP and no ARP, and somebody else answers every ARP request for it.
+#[test]
+fn one_in_conversation_is_not_asked_for() {
+    let mut bed = Bed::new([PLC]);
+    bed.resolve(PLC, mac(1));
+    let ack = segment(PLC, 50_000, ACK);
+    for second in 1..3600 {
+        bed.now_us = second * S;
+        assert_eq!(bed.send(&ack), [packet(mac(1), ack.clone())], "{second}");
+        bed.neighbours.confirm(PLC, mac(1), bed.now_us);
+        bed.hear(&reply(mac(66), PLC));
+    }
+    // A connection is made anew, in which nothing tells whether it is still there before the SYN is answered.
+    let (syn, probe) = (segment(PLC, 50_001, SYN), Sent::Request { to: mac(1), target: PLC });
+    assert_eq!(bed.send(&syn), [packet(mac(1), syn.clone()), probe]);
+    bed.neighbours.confirm(PLC, mac(1), bed.now_us);
+    bed.hear(&reply(mac(66), PLC));
+    assert_eq!(bed.pass(bed.now_us + 20 * S), [], "it has answered");
+    assert_eq!(bed.neighbours.mac(PLC), Some(mac(1)));
+    // What comes from another Ethernet address confirms nothing.
+    bed.now_us += 30 * S;
+    assert_eq!(bed.send(&ack).len(), 2);
+    bed.neighbours.confirm(PLC, mac(66), bed.now_us);
+    assert_eq!(bed.pass(bed.now_us + 5 * S).len(), 1, "it is asked once more");
+    assert_eq!(bed.neighbours.mac(PLC), None);
+}
+
+/// Whoever is behind it.
+#[test]
+fn the_gateway_is_confirmed_by_conversations_behind_it() {
+    let behind = Ipv4Addr::new(192, 168, 0, 1);
+    let mut bed = Bed::new([behind]);
+    bed.send(&segment(behind, 50_000, SYN));
+    bed.hear(&reply(mac(1), GATEWAY));
+    let ack = segment(behind, 50_000, ACK);
+    for second in 1..300 {
+        bed.now_us = second * S;
+        assert_eq!(bed.send(&ack), [packet(mac(1), ack.clone())], "{second}");
+        bed.neighbours.confirm(behind, mac(1), bed.now_us);
+    }
+}
+
+#[test]
+fn a_changed_address_is_counted_and_told_one_a_second() {
+    let devices: Vec<_> = (10..20).map(|n| Ipv4Addr::new(10, 1, 0, n)).collect();
+    let mut bed = Bed::new(devices.clone());
+    devices.iter().for_each(|&device| bed.resolve(device, mac(1)));
+    assert_eq!((bed.count(Counter::ArpChanged), bed.neighbours.take_change(0)), (0, None), "found at first");
+    let move_to = |bed: &mut Bed, device: Ipv4Addr, to| {
+        bed.now_us += 10 * S;
+        bed.send(&segment(device, 50_000, SYN));
+        bed.pass(bed.now_us + 5 * S);
+        bed.resolve(device, to);
+    };
+    devices.iter().for_each(|&device| move_to(&mut bed, device, mac(66)));
+    assert_eq!(bed.count(Counter::ArpChanged), 10);
+    // Two are back before it is told: then there is nothing to tell.
+    devices[..2].iter().for_each(|&device| move_to(&mut bed, device, mac(1)));
+    assert_eq!(bed.count(Counter::ArpChanged), 12);
+    let start_us = bed.now_us;
+    let told = (0..200).filter_map(|step| bed.neighbours.take_change(start_us + step * S / 10));
+    let told: Vec<_> = told.map(|change| (change.address, change.from, change.to)).collect();
+    assert_eq!(told, devices[2..].iter().map(|&device| (device, mac(1), mac(66))).collect::<Vec<_>>());
+    // One that changes all the time keeps no other from its turn.
+    let at_us = start_us + 100 * S;
+    move_to(&mut bed, devices[5], mac(67));
+    for (step, to) in [1, 66, 67, 1].into_iter().enumerate() {
+        move_to(&mut bed, devices[4], mac(to));
+        let told = bed.neighbours.take_change(at_us + step as u64 * S).map(|change| change.address);
+        assert_eq!(told, Some(devices[[4, 5, 4, 4][step]]), "{step}");
+    }
+}
+
+#[test]
+fn who_is_not_configured_is_answered_where_it_was_heard_and_never_asked_for() {
+    let mut bed = Bed::new([PLC]);
+    let client = |n: u16| Ipv4Addr::from_bits(Ipv4Addr::new(10, 1, 9, 0).to_bits() + u32::from(n) + 1);
+    for n in 0..1000 {
+        bed.now_us += S / 100;
+        let answer = segment(client(n), 502, ACK);
+        assert_eq!(bed.send(&answer), [], "it was not heard");
+        bed.neighbours.hear(client(n), mac(n as u8), bed.now_us);
+        assert_eq!(bed.send(&answer), [packet(mac(n as u8), answer)]);
+    }
+    // One that is in use does not move to who uses its address, until nothing was heard of it for a second.
+    bed.neighbours.hear(client(7), mac(7), bed.now_us);
+    bed.now_us += S / 2;
+    bed.neighbours.hear(client(7), mac(66), bed.now_us);
+    assert_eq!(bed.neighbours.mac(client(7)), Some(mac(7)));
+    bed.now_us += S / 2;
+    bed.neighbours.hear(client(7), mac(66), bed.now_us);
+    assert_eq!(bed.neighbours.mac(client(7)), Some(mac(66)));
+    // A configured host is not moved by it, and one on another network is behind the gateway wherever its packet came from.
+    bed.resolve(PLC, mac(1));
+    bed.neighbours.hear(PLC, mac(66), bed.now_us);
+    assert_eq!(bed.neighbours.mac(PLC), Some(mac(1)));
+    let far = Ipv4Addr::new(192, 168, 0, 9);
+    bed.neighbours.hear(far, mac(66), bed.now_us);
+    let answer = segment(far, 502, ACK);
+    assert_eq!(bed.send(&answer), [ask(GATEWAY)]);
+    assert_eq!(bed.hear(&reply(mac(3), GATEWAY)), [packet(mac(3), answer)]);
+    assert_eq!(bed.count(Counter::InsideUnresolved), 1000);
+}
+
 #[test]
 fn one_that_moved_is_found_again() {
     let mut bed = Bed::new([PLC]);
@@ -355,7 +459,7 @@ fn only_frames_to_us_are_passed_on() {
     assert_eq!(bed.count(Counter::InsideMalformed), 3);
     let whole = frame(OWN_MAC, mac(1), IPV4, &answer);
     let received = bed.neighbours.receive(&whole, 0, &mut bed.counters);
-    assert_eq!(received, Received::Packet(&answer));
+    assert_eq!(received, Received::Packet { from: mac(1), source: PLC, packet: &answer });
 }
 
 #[test]

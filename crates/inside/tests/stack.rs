@@ -5,10 +5,11 @@ mod common;
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
-use common::{OWN, OWN_MAC, TIME_SERVER, config, frame, mac, reply};
+use common::{GATEWAY, OWN, OWN_MAC, TIME_SERVER, config, frame, mac, reply};
 use etherparse::{SlicedPacket, TcpHeader, TransportSlice};
 use noreturn_collect::{Now, Output, Sample};
-use noreturn_inside::ethernet::{FRAME_BYTES_MAX, IPV4};
+use noreturn_inside::arp::Arp;
+use noreturn_inside::ethernet::{FRAME_BYTES_MAX, IPV4, MacAddress};
 use noreturn_inside::random::Generator;
 use noreturn_inside::{Card, DeviceConnection, Stack};
 use noreturn_wire::{Counter, Counters, TimeQuality};
@@ -83,9 +84,14 @@ impl Bed {
 
     /// A segment from the device.
     fn hear(&mut self, segment: &TcpHeader) {
+        self.hear_of(mac(9), DEVICE, segment);
+    }
+
+    /// A segment from somebody.
+    fn hear_of(&mut self, from: MacAddress, source: Ipv4Addr, segment: &TcpHeader) {
         let mut frame = Vec::new();
-        etherparse::PacketBuilder::ethernet2(mac(9), OWN_MAC)
-            .ipv4(DEVICE.octets(), OWN.octets(), 64)
+        etherparse::PacketBuilder::ethernet2(from, OWN_MAC)
+            .ipv4(source.octets(), OWN.octets(), 64)
             .tcp_header(segment.clone())
             .write(&mut frame, &[])
             .expect("a vector takes it");
@@ -101,6 +107,12 @@ impl Bed {
                 _ => None,
             })
             .collect()
+    }
+
+    /// Everybody who was asked for by ARP.
+    fn asked(&self) -> Vec<Ipv4Addr> {
+        let arp = |frame: &Vec<u8>| Arp::parse(frame.get(14..)?).map(|arp| arp.target);
+        self.cable.from_box.iter().filter(|frame| frame[12..14] == [8, 6]).filter_map(arp).collect()
     }
 
     fn states(&self) -> Vec<State> {
@@ -187,27 +199,37 @@ fn a_listener_is_reached_and_a_device_can_answer() {
     assert!(refused.iter().all(|&counter| bed.counters.get(counter) == 0), "{:?}", bed.counters);
 }
 
-/// In virtual time: a deadline in the past would have no end of looks.
+/// A thousand clients of the status that are not there, of one host, and one among them that is.
 #[test]
-fn a_card_without_room_is_looked_at_a_hundred_times_a_second() {
+fn clients_are_answered_where_they_were_heard_and_never_asked_for() {
     let mut bed = Bed::new();
     bed.cable.to_box.push_back(reply(mac(9), DEVICE));
-    bed.cable.is_full = true;
-    bed.hear(&syn(502));
-    let (mut now_us, mut looks) = (1000, 0);
-    while now_us < 1_000_000 {
-        bed.stack.poll(&mut bed.cable, now_us, &mut bed.counters);
-        now_us = bed.stack.poll_at(now_us).max(now_us);
-        looks += 1;
-        assert!(looks <= 100, "{now_us}");
+    bed.step(1);
+    bed.cable.from_box.clear();
+    for n in 0..1000_u16 {
+        let client = Ipv4Addr::from_bits(Ipv4Addr::new(10, 1, 9, 0).to_bits() + u32::from(n) + 1);
+        let from = mac(if n == 500 { 50 } else { 66 });
+        let ms = 2 + u64::from(n) * 10;
+        bed.hear_of(from, client, &syn(502));
+        bed.step(ms);
+        let answers = bed.cable.from_box.iter().filter(|frame| frame[30..34] == client.octets());
+        let to: Vec<_> = answers.map(|frame| frame[..6].to_vec()).collect();
+        assert_eq!(to, [from], "{n}");
+        let listener = bed.stack.sockets.get_mut::<Socket<'_>>(bed.listener);
+        listener.abort();
+        bed.step(ms + 1);
+        bed.stack.sockets.get_mut::<Socket<'_>>(bed.listener).listen(502).expect("it is closed");
     }
-    assert_eq!(looks, 100);
-    assert!(bed.sent().is_empty());
-    // With room, what waits leaves at the next look.
-    bed.cable.is_full = false;
-    bed.stack.poll(&mut bed.cable, now_us, &mut bed.counters);
-    assert!(bed.sent().iter().any(|segment| segment.syn && segment.ack), "{:?}", bed.sent());
-    assert!(bed.stack.poll_at(now_us) > now_us);
+    assert!(bed.asked().iter().all(|asked| *asked == DEVICE), "{:?}", bed.asked());
+    // One on another network is answered by the gateway, which is configured, wherever its packet came from.
+    bed.cable.from_box.clear();
+    bed.hear_of(mac(66), Ipv4Addr::new(192, 168, 0, 9), &syn(502));
+    bed.step(20_000);
+    assert_eq!(bed.asked().iter().filter(|asked| **asked != DEVICE).collect::<Vec<_>>(), [&GATEWAY]);
+    bed.cable.to_box.push_back(reply(mac(3), GATEWAY));
+    bed.step(20_001);
+    let answer = bed.cable.from_box.last().expect("a SYN and ACK");
+    assert_eq!((&answer[..6], &answer[30..34]), (&mac(3)[..], &[192, 168, 0, 9][..]));
 }
 
 #[test]
@@ -233,4 +255,56 @@ fn a_datagram_of_the_time_server_to_a_port_that_does_not_ask_draws_nothing() {
     assert_eq!(bed.counters.get(Counter::InsideIgnored), 5);
     let socket = bed.stack.sockets.get_mut::<udp::Socket<'_>>(socket);
     assert!(socket.recv().is_ok() && socket.recv().is_err(), "one was asked for");
+}
+
+/// In virtual time: a deadline in the past would have no end of looks.
+#[test]
+fn a_card_without_room_is_looked_at_a_hundred_times_a_second() {
+    let mut bed = Bed::new();
+    bed.cable.to_box.push_back(reply(mac(9), DEVICE));
+    bed.cable.is_full = true;
+    bed.hear(&syn(502));
+    let (mut now_us, mut looks) = (1000, 0);
+    while now_us < 1_000_000 {
+        bed.stack.poll(&mut bed.cable, now_us, &mut bed.counters);
+        now_us = bed.stack.poll_at(now_us).max(now_us);
+        looks += 1;
+        assert!(looks <= 100, "{now_us}");
+    }
+    assert_eq!(looks, 100);
+    assert!(bed.sent().is_empty());
+    // With room, what waits leaves at the next look.
+    bed.cable.is_full = false;
+    bed.stack.poll(&mut bed.cable, now_us, &mut bed.counters);
+    assert!(bed.sent().iter().any(|segment| segment.syn && segment.ack), "{:?}", bed.sent());
+    assert!(bed.stack.poll_at(now_us) > now_us);
+}
+
+/// No ARP request is answered after the first; connections are made anew again and again.
+#[test]
+fn a_conversation_confirms_its_neighbour_from_its_ethernet_address_alone() {
+    for (from, kept) in [(mac(9), Some(mac(9))), (mac(66), None)] {
+        let mut bed = Bed::new();
+        bed.cable.to_box.push_back(reply(mac(9), DEVICE));
+        bed.step(1);
+        let first = bed.sent()[0].clone();
+        let mut answer = syn(first.source_port);
+        (answer.ack, answer.acknowledgment_number) = (true, first.sequence_number.wrapping_add(1));
+        bed.hear_of(from, DEVICE, &answer);
+        bed.step(2);
+        // Each request is acknowledged, for two minutes; none is answered, so it is asked anew.
+        for ms in (1000..120_000).step_by(10) {
+            bed.step(ms);
+            let Some(sent) = bed.sent().into_iter().rev().find(|segment| !segment.rst) else { continue };
+            bed.cable.from_box.retain(|frame| frame[12..14] == [8, 6]);
+            let mut answer = TcpHeader::new(502, sent.source_port, 7, 65_535);
+            answer.ack = true;
+            answer.syn = sent.syn;
+            answer.sequence_number = if sent.syn { 7 } else { sent.acknowledgment_number };
+            let bytes = if sent.syn { 1 } else { 12 };
+            answer.acknowledgment_number = sent.sequence_number.wrapping_add(bytes);
+            bed.hear_of(from, DEVICE, &answer);
+        }
+        assert_eq!(bed.stack.neighbours().mac(DEVICE), kept, "{from:?}");
+    }
 }

@@ -106,6 +106,9 @@ alarms! {
     /// A card may be another than was meant.
     CardsNotPinned = "cards_not_pinned", "Cards", Warning, 0, NEVER_MS,
         "the site file does not say which cards are meant: if they change places, this box listens outside. Set card_mac of both";
+    /// A configured host has another Ethernet address than before.
+    NeighbourChanged = "neighbour_changed", "Neighbours", Warning, 0, 3_600_000,
+        "a configured host was found at another Ethernet address: it was replaced, or another host answers in its name. Check it, and pin it with mac";
 }
 
 /// How many alarms there are.

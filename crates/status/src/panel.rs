@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 use noreturn_collect::{Now, Output};
 use noreturn_image_format::Config;
 use noreturn_wire::calendar::EARLIEST_UTC_S;
-use noreturn_wire::{BootId, Counters, DmaFence, LastStop, Release, TimeQuality, TimeSource, Watchdog};
+use noreturn_wire::{
+    BootId, Counter, Counters, DmaFence, LastStop, Release, TimeQuality, TimeSource, Watchdog,
+};
 
 use crate::alarm::{ALARMS, Alarm, Hold, Severity};
 use crate::backlog::OVERFLOWING_PERCENT;
@@ -101,21 +103,22 @@ impl Panel {
     /// Takes what is seen now. To be called several times a second.
     pub fn look(&mut self, now: Now, look: &Look, counters: &Counters) {
         self.now = now;
-        self.counters.clone_from(counters);
         if now.uptime_us >= self.history_at_us {
             self.history_at_us = now.uptime_us + HISTORY_US;
             self.history_percent = look.history_percent;
         }
         self.devices.iter_mut().for_each(|device| device.look(now.uptime_us));
         for (place, &alarm) in Alarm::ALL.iter().enumerate() {
-            let condition = self.condition(alarm, look);
+            let condition = self.condition(alarm, look, counters);
             if let Some(hold) = self.alarms.get_mut(place) {
                 hold.update(now.uptime_us, condition);
             }
         }
+        self.counters.clone_from(counters);
     }
 
-    fn condition(&self, alarm: Alarm, look: &Look) -> bool {
+    /// Whether it is so now; `self.counters` are those of the look before.
+    fn condition(&self, alarm: Alarm, look: &Look, counters: &Counters) -> bool {
         match alarm {
             Alarm::OutsideLinkDown => !look.outside_link_up,
             Alarm::HistoryFilling => self.history_percent >= FILLING_PERCENT,
@@ -132,6 +135,9 @@ impl Panel {
             Alarm::InsideLinkDown => !look.inside_link_up,
             Alarm::WatchdogAbsent => self.facts.watchdog == Watchdog::None,
             Alarm::CardsNotPinned => !self.cards_are_pinned,
+            Alarm::NeighbourChanged => {
+                counters.get(Counter::ArpChanged) != self.counters.get(Counter::ArpChanged)
+            }
         }
     }
 

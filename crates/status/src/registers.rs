@@ -74,6 +74,7 @@ pub const INSIDE_COUNTERS: &[Counter] = &[
     Counter::ArpUnsolicited,
     Counter::ArpConflict,
     Counter::RingRefused,
+    Counter::ArpChanged,
 ];
 
 /// A run of registers with one meaning.

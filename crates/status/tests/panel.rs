@@ -6,7 +6,7 @@ use common::{SECOND_US, config, facts, look, now, plain, say, watch};
 use noreturn_collect::Now;
 use noreturn_status::alarm::Hold;
 use noreturn_status::{Alarm, Backlog, Facts, Look, Panel, Severity};
-use noreturn_wire::{Class, Counters, DmaFence, Fault, LastStop, TimeQuality, Watchdog};
+use noreturn_wire::{Class, Counter, Counters, DmaFence, Fault, LastStop, TimeQuality, Watchdog};
 
 fn lines(panel: &mut Panel, now_us: u64) -> Vec<String> {
     core::iter::from_fn(|| panel.line(now_us).map(|line| line.to_string())).collect()
@@ -69,6 +69,25 @@ fn a_card_that_is_not_pinned_is_a_warning() {
         assert_eq!(panel.bits(Hold::is_active), u32::from(warned) << 10);
         assert_eq!(lines(&mut panel, 2 * SECOND_US).len(), usize::from(warned));
     }
+}
+
+#[test]
+fn a_neighbour_that_changed_is_a_warning_for_an_hour() {
+    let mut panel = Panel::new(facts(), &config(0, plain));
+    watch(&mut panel, 0..2, &look());
+    let mut counters = Counters::default();
+    counters.add(Counter::ArpChanged, 1);
+    for second in 2..=3603 {
+        panel.look(now(second), &look(), &counters);
+        assert_eq!(is(&panel, Alarm::NeighbourChanged), second < 3603, "{second}");
+    }
+    assert!(panel.alarm(Alarm::NeighbourChanged).was_active());
+    // Another one is another warning.
+    counters.add(Counter::ArpChanged, 1);
+    panel.look(now(3604), &look(), &counters);
+    assert_eq!(panel.bits(Hold::is_active), 1 << 11);
+    let said = lines(&mut panel, 3604 * SECOND_US);
+    assert!(said[0].starts_with("warning neighbour_changed raised: a configured host was found"), "{said:?}");
 }
 
 #[test]

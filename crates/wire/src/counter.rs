@@ -166,6 +166,8 @@ counters! {
     ArpConflict = "arp_conflict",
     /// Entries that could not be encoded, or are longer than the ring takes; dropped.
     RingRefused = "ring_refused",
+    /// Configured hosts on the inside that were found at another Ethernet address than before.
+    ArpChanged = "arp_changed",
 }
 
 const _: () = assert!(Counter::ALL.len() <= COUNTERS_MAX);

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use noreturn_collect::{Now, Output, Sample};
 use noreturn_image_format::Config;
+use noreturn_image_format::config::time::TimeSource;
 use noreturn_inside::arp::{Arp, Operation};
 use noreturn_inside::ethernet::{self, FRAME_BYTES_MAX, HEADER_BYTES, Header, MacAddress};
 use noreturn_inside::random::Generator;
@@ -172,9 +173,15 @@ impl Bed {
         self.hear_packet(from, IpProtocol::Tcp, &segment);
     }
 
+    /// A datagram or an ICMP message of a device, or of the time server, to a port that does not ask.
     fn hear_udp(&mut self, script: &mut Script<'_>) {
-        let (from, _) = self.device(script);
+        let (device, _) = self.device(script);
         let bytes = script.below(64);
+        let server = self.config.time.sources.iter().find_map(|source| match source {
+            TimeSource::Sntp(server) => Some(server.address),
+            TimeSource::Gps(_) | TimeSource::Rtc => None,
+        });
+        let from = server.filter(|_| bytes.is_multiple_of(2)).unwrap_or(device);
         self.hear_packet(from, script.choose(&[IpProtocol::Udp, IpProtocol::Icmp]), script.take(bytes));
     }
 
@@ -200,7 +207,7 @@ impl Bed {
         (device.address, device.port)
     }
 
-    /// It connects to devices and to nobody else, accepts only where it listens, and sends no fragment.
+    /// It connects to devices and to nobody else, accepts only where it listens, and sends no fragment and no ICMP.
     fn judge(&mut self, frame: &[u8]) {
         let (header, payload) = Header::parse(frame).expect("a frame");
         assert_eq!(header.source, OWN_MAC);
@@ -211,9 +218,7 @@ impl Bed {
         let packet = Ipv4Packet::new_checked(payload).expect("a packet");
         assert!(packet.verify_checksum() && packet.src_addr() == self.config.inside.address);
         assert!(!packet.more_frags() && packet.frag_offset() == 0, "a fragment");
-        if packet.next_header() != IpProtocol::Tcp {
-            return;
-        }
+        assert_eq!(packet.next_header(), IpProtocol::Tcp, "nothing asks by UDP here, and ICMP is never sent");
         let segment = TcpPacket::new_checked(packet.payload()).expect("a segment");
         let to = (packet.dst_addr(), segment.dst_port());
         let port = segment.src_port();

@@ -122,9 +122,11 @@ impl Bed {
                     (Operation::Reply, OWN_MAC, self.own)
                 );
             }
-            Received::Packet(packet) => {
+            Received::Packet { from, source, packet } => {
                 assert_eq!((&frame[..6], &frame[12..14]), (&OWN_MAC[..], &[8, 0][..]));
-                assert_eq!(packet, &frame[HEADER_BYTES..]);
+                assert_eq!((&from[..], packet), (&frame[6..12], &frame[HEADER_BYTES..]));
+                self.neighbours.hear(source, from, self.now_us);
+                self.neighbours.confirm(source, from, self.now_us);
             }
             Received::Nothing => {}
         }
@@ -199,10 +201,9 @@ impl Bed {
         }
         let arp = Arp::parse(payload).expect("ARP");
         assert_eq!((header.ether_type, arp.operation, arp.sender), (ARP, Operation::Request, self.own));
+        assert!(self.hosts.contains(&arp.target), "somebody is asked for who is not configured");
         if let Some((asked_us, _)) = self.asked.insert(arp.target, (self.now_us, header.destination)) {
-            // Others may have lost their places meanwhile, with what was known of them.
-            let is_configured = self.hosts.contains(&arp.target);
-            assert!(!is_configured || self.now_us - asked_us >= ASK_US, "asked too often");
+            assert!(self.now_us - asked_us >= ASK_US, "asked too often");
         }
     }
 

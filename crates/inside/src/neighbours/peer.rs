@@ -1,8 +1,9 @@
-//! One neighbour: whether its Ethernet address is known, and when it is asked for.
+//! One configured neighbour: whether its Ethernet address is known, and when it is asked for.
 
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
+use super::answers::Answers;
 use super::packet::{Purpose, purpose};
 use super::queue::Queue;
 use crate::ethernet::{BROADCAST, MacAddress};
@@ -16,8 +17,6 @@ pub(super) const REPLY_US: u64 = 2_000_000;
 pub(super) const REFRESH_US: u64 = 30_000_000;
 /// So many requests to the address that was known stay unanswered before everybody is asked (RFC 1122, section 2.3.2.1).
 pub(super) const PROBES: u8 = 2;
-/// A neighbour that asks for our address more often is answered at this pace.
-pub(super) const ANSWER_US: u64 = 100_000;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Entry {
@@ -36,6 +35,8 @@ enum Entry {
 pub(super) enum Verdict {
     /// The address is known, or still right.
     Believed,
+    /// It is known, and was another before.
+    Changed,
     /// It was not asked for.
     Unsolicited,
     /// Another has answered already, or has the address by configuration.
@@ -54,15 +55,16 @@ pub(super) enum Action {
 #[derive(Debug)]
 pub(super) struct Peer {
     pub(super) address: Ipv4Addr,
-    /// When it was last wanted or heard; only of use for who may be forgotten.
-    pub(super) used_us: u64,
+    answers: Answers,
     entry: Entry,
+    /// The Ethernet address that was believed last, and the one that was told last.
+    last: Option<MacAddress>,
+    told: Option<MacAddress>,
     queue: Queue,
     asked_us: Option<u64>,
     ask_at_us: u64,
     /// Requests since the entry changed.
     unanswered: u8,
-    answer_at_us: u64,
 }
 
 impl Peer {
@@ -70,13 +72,14 @@ impl Peer {
     pub(super) fn new(address: Ipv4Addr, pin: Option<MacAddress>, packets_max: usize) -> Self {
         Self {
             address,
-            used_us: 0,
+            answers: Answers::default(),
+            last: None,
+            told: None,
             entry: pin.map_or(Entry::Unknown, |mac| Entry::Pinned { mac }),
             queue: Queue::new(packets_max),
             asked_us: None,
             ask_at_us: 0,
             unanswered: 0,
-            answer_at_us: 0,
         }
     }
 
@@ -113,29 +116,41 @@ impl Peer {
         match self.mac() {
             Some(known) if known != mac && (was_asked || self.is_pinned()) => Verdict::Conflict,
             _ if !was_asked || self.is_pinned() => Verdict::Unsolicited,
-            _ => {
-                self.know(mac, now_us);
-                Verdict::Believed
-            }
+            _ => self.know(mac, now_us),
         }
     }
 
     /// Takes an address for right.
-    pub(super) fn know(&mut self, mac: MacAddress, now_us: u64) {
+    fn know(&mut self, mac: MacAddress, now_us: u64) -> Verdict {
         (self.entry, self.unanswered) = (Entry::Known { mac, confirmed_us: now_us }, 0);
+        self.told.get_or_insert(mac);
+        match self.last.replace(mac) {
+            Some(last) if last != mac => Verdict::Changed,
+            _ => Verdict::Believed,
+        }
+    }
+
+    /// The transport has seen that what is sent to `mac` arrives: a reply to a request could tell no more.
+    pub(super) fn confirm(&mut self, mac: MacAddress, now_us: u64) {
+        if self.mac() == Some(mac) && !self.is_pinned() {
+            self.know(mac, now_us);
+        }
+    }
+
+    /// The address before and the one now, if that is another than was told last; it counts as told.
+    pub(super) fn take_change(&mut self) -> Option<(MacAddress, MacAddress)> {
+        let to = self.last?;
+        let from = self.told.replace(to)?;
+        (from != to).then_some((from, to))
     }
 
     const fn is_pinned(&self) -> bool {
         matches!(self.entry, Entry::Pinned { .. })
     }
 
-    /// Whether its request for our address is answered.
-    pub(super) fn may_be_answered(&mut self, now_us: u64) -> bool {
-        let may_be = now_us >= self.answer_at_us;
-        if may_be {
-            self.answer_at_us = now_us.saturating_add(ANSWER_US);
-        }
-        may_be
+    /// For its requests for our address; nothing if `mac` is not where it is.
+    pub(super) fn answers_for(&mut self, mac: MacAddress) -> Option<&mut Answers> {
+        self.mac().is_none_or(|known| known == mac).then_some(&mut self.answers)
     }
 
     /// Drops what has waited too long; returns how many.

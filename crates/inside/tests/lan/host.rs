@@ -2,7 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use noreturn_inside::ethernet::MacAddress;
+use noreturn_inside::arp::{Arp, Operation};
+use noreturn_inside::ethernet::{ARP, Header, MacAddress};
 use noreturn_inside::random::Secret;
 use noreturn_inside::sequence::initial_sequence;
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
@@ -22,6 +23,8 @@ pub struct Host {
     /// Requests that it has answered.
     pub answered: u32,
     pub is_on: bool,
+    /// Whether it answers ARP.
+    pub answers_arp: bool,
     /// What its register holds.
     pub value: u16,
     cable: Cable,
@@ -42,7 +45,20 @@ impl Host {
         let mut sockets = SocketSet::new(Vec::new());
         let socket = sockets.add(Socket::new(buffer(), buffer()));
         let poll_at = Instant::ZERO;
-        Self { mac, address, answered: 0, is_on: true, value, cable, interface, sockets, socket, poll_at }
+        let (is_on, answers_arp) = (true, true);
+        Self {
+            mac,
+            address,
+            answered: 0,
+            is_on,
+            answers_arp,
+            value,
+            cable,
+            interface,
+            sockets,
+            socket,
+            poll_at,
+        }
     }
 
     /// Switched off, it forgets its connection.
@@ -52,9 +68,15 @@ impl Host {
         }
     }
 
+    /// Resets its connection.
+    pub fn disconnect(&mut self) {
+        self.sockets.get_mut::<Socket<'_>>(self.socket).abort();
+        self.poll_at = Instant::ZERO;
+    }
+
     /// A frame on the wire, for whomever; taken if it is for this host.
     pub fn hear(&mut self, frame: &[u8]) {
-        if self.is_on {
+        if self.is_on && (self.answers_arp || !is_arp_request(frame)) {
             self.cable.received.push_back(frame.to_vec());
         }
     }
@@ -92,4 +114,10 @@ impl Host {
             socket.close();
         }
     }
+}
+
+fn is_arp_request(frame: &[u8]) -> bool {
+    let arp = Header::parse(frame).filter(|(header, _)| header.ether_type == ARP);
+    let arp = arp.and_then(|(_, payload)| Arp::parse(payload));
+    arp.is_some_and(|arp| arp.operation == Operation::Request)
 }
