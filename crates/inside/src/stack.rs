@@ -79,8 +79,8 @@ impl Stack {
             busy = true;
             match out.neighbours.receive(&received[..bytes], now_us, out.counters) {
                 Received::Packet { from, source, packet } => {
-                    let is_bound = |port| sockets.iter().any(|(_, socket)| is_bound(socket, port));
-                    if let Some(counter) = filter.refusal(packet, is_bound) {
+                    let asks = |port| sockets.iter().any(|(_, socket)| is_bound(socket, port));
+                    if let Some(counter) = filter.refusal(packet, asks) {
                         out.counters.add(counter, 1);
                         continue;
                     }
