@@ -1,6 +1,8 @@
 //! The task that reads datagrams: protocol, engine, then every sink's queue. It never waits for a sink.
 
 #[cfg(test)]
+mod extremes;
+#[cfg(test)]
 mod tests;
 
 use std::net::SocketAddr;

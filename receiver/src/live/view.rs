@@ -281,6 +281,19 @@ mod tests {
     }
 
     #[test]
+    fn a_box_may_say_any_time() {
+        let now = Instant::now();
+        let mut status = status("match");
+        let diode = &mut status.diodes[0];
+        (diode.uptime_us, diode.time_uncertainty_us) = (Some(u64::MAX), Some(u64::MAX));
+        diode.last_heard_s_ago = Some(u64::MAX);
+        let picture = plain_lines(&status).join("\n");
+        assert!(picture.contains("up 213503982 d, time SNTP"), "{picture}");
+        let frame = Frame { status: &status, table: &table(1, now), log: &[], now };
+        assert!(frame.render(Size { rows: 24, columns: 200 }).contains("heard 213503982334601 d ago"));
+    }
+
+    #[test]
     fn a_silent_diode_is_red_and_says_since_when() {
         let now = Instant::now();
         for (ago, text) in [(Some(25), "SILENT, last heard 25 s ago"), (None, "SILENT, never heard")] {

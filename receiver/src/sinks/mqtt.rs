@@ -115,7 +115,8 @@ impl Mqtt {
         }
     }
 
-    fn take(&mut self, input: &Input) {
+    /// Takes one input; what it leads to waits for the broker.
+    pub fn take(&mut self, input: &Input) {
         if let Input::Items(items) = input {
             items.iter().for_each(|item| self.publish(item));
         }
