@@ -327,6 +327,14 @@ fn datagrams(id: &str, card: SocketAddr, wire: SocketAddr) -> String {
     )
 }
 
+/// A test that fails shows what its boxes have said.
+#[expect(clippy::print_stdout, reason = "the test harness shows it only if the test fails")]
+impl Drop for Running {
+    fn drop(&mut self) {
+        println!("{} holds:\n{}", self.serial.display(), self.said());
+    }
+}
+
 impl Running {
     /// Waits until the box has said `text` on its serial port; all that it has said.
     ///
