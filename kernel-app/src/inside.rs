@@ -59,7 +59,7 @@ impl Inside {
         let (uptime_us, station) = (clock.uptime_us(), card.station_address());
         let mut stack = Stack::new(&mut Wire(&mut card), station, &config, &mut random, uptime_us);
         let classes = settings::classes(&config);
-        let status = Status::new(facts, &config, sight, &mut stack.sockets);
+        let status = Status::new(facts, &config, sight, &mut stack);
         let time = Time::new(&config.time, clock.rtc_us(), &mut stack.ports, &mut stack.sockets);
         Self {
             card,
@@ -111,7 +111,7 @@ impl Inside {
             say!("{address} is now at {to}, no longer at {from}");
         }
         self.announcer.see_link(self.status.backlog.link_up(), now.uptime_us);
-        busy |= self.status.serve(now, &mut self.stack.sockets, &mut self.counters);
+        busy |= self.status.serve(now, &mut self.stack, &mut self.counters);
         self.snapshot(uptime_us);
         busy
     }

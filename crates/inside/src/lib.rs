@@ -1,7 +1,8 @@
 //! The inside network without a card, driven by frames and the time.
 //!
 //! A [`Stack`] is Ethernet and ARP ([`Neighbours`]) below IP, TCP and UDP (smoltcp); what carries its frames is a
-//! [`Card`]. A [`DeviceConnection`] carries out on it what the poller of one Modbus device says.
+//! [`Card`]. A [`DeviceConnection`] carries out on it what the poller of one Modbus device says; a
+//! [`Listener`] serves clients of the status.
 //!
 //! Every bound is per neighbour: what is configured has places that nobody else can take, and a neighbour that is
 //! silent, wrong or hostile costs the others nothing.
@@ -15,6 +16,7 @@ mod device_connection;
 mod devices;
 pub mod ethernet;
 pub mod filter;
+mod listener;
 pub mod neighbours;
 mod port;
 pub mod ports;
@@ -25,6 +27,7 @@ mod stack;
 
 pub use device_connection::DeviceConnection;
 pub use devices::Devices;
+pub use listener::Listener;
 pub use neighbours::Neighbours;
 pub use port::Card;
 pub use stack::Stack;
