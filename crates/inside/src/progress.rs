@@ -10,6 +10,8 @@ use smoltcp::wire::{IpAddress, IpEndpoint, IpProtocol, Ipv4Packet, TcpPacket, Ud
 pub(crate) struct Progress {
     socket: SocketHandle,
     reached: Reached,
+    /// A SYN of a connection that exists.
+    pub is_repeated_syn: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -27,10 +29,12 @@ impl Progress {
     pub fn before(packet: &[u8], sockets: &SocketSet<'_>) -> Option<Self> {
         let packet = Ipv4Packet::new_checked(packet).ok()?;
         let source = IpAddress::Ipv4(packet.src_addr());
+        let mut is_syn = false;
         let (socket, item) = match packet.next_header() {
             IpProtocol::Tcp => {
                 let segment = TcpPacket::new_checked(packet.payload()).ok()?;
                 let remote = IpEndpoint::new(source, segment.src_port());
+                is_syn = segment.syn() && !segment.ack();
                 sockets.iter().find(|(_, socket)| is_connection(socket, remote, segment.dst_port()))?
             }
             IpProtocol::Udp => {
@@ -39,7 +43,7 @@ impl Progress {
             }
             _ => return None,
         };
-        Some(Self { socket, reached: reached(item) })
+        Some(Self { socket, reached: reached(item), is_repeated_syn: is_syn })
     }
 
     /// Whether the packet that was taken since opened the connection, brought data that is new, or acknowledged some; or

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use noreturn_image_format::Config;
-use noreturn_wire::Counters;
+use noreturn_wire::{Counter, Counters};
 use smoltcp::iface::{Config as InterfaceConfig, Interface, PollResult, SocketHandle, SocketSet};
 use smoltcp::socket::tcp::{ConnectError, Socket};
 use smoltcp::time::Instant;
@@ -84,8 +84,13 @@ impl Stack {
                         out.counters.add(counter, 1);
                         continue;
                     }
-                    out.neighbours.hear(source, from, now_us);
                     let progress = Progress::before(packet, sockets);
+                    // smoltcp would give it to the first socket that listens, and the connection would have two.
+                    if progress.is_some_and(|progress| progress.is_repeated_syn) {
+                        out.counters.add(Counter::InsideSynRefused, 1);
+                        continue;
+                    }
+                    out.neighbours.hear(source, from, now_us);
                     let mut port = Port { packet: Some(packet), out: out.reborrow() };
                     interface.poll_ingress_single(now, &mut port, sockets);
                     if progress.is_some_and(|progress| progress.is_made(sockets)) {

@@ -13,7 +13,7 @@ use noreturn_inside::{Card, Listener, Stack};
 use noreturn_status::http::Http;
 use noreturn_status::modbus::Modbus;
 use noreturn_status::{Facts, Panel, Server};
-use noreturn_wire::{BootId, Counters, DmaFence, LastStop, Release, Watchdog};
+use noreturn_wire::{BootId, Counter, Counters, DmaFence, LastStop, Release, Watchdog};
 
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 77);
 const PORT: u16 = 502;
@@ -180,6 +180,18 @@ fn handshakes_that_are_never_finished_end() {
     bed.now_us += 200_000;
     bed.step();
     assert!(bed.ask(50_000).is_some());
+}
+
+/// A client's second SYN, late or sent again by a client in a hurry, is of the connection that the first one made.
+#[test]
+fn a_repeated_syn_makes_no_second_connection() {
+    let mut bed = Bed::new(Modbus::new);
+    let _first = bed.syn(40_000).expect("the first listener answers");
+    let second = bed.syn(40_001).expect("the second listener answers");
+    bed.reset(40_000);
+    assert_eq!(bed.syn(40_001), None, "the first listener has taken it");
+    assert_eq!(bed.counters.get(Counter::InsideSynRefused), 1);
+    assert!(bed.read_register(40_001, &second).is_some());
 }
 
 /// Client and box close at the same time, and the client acknowledges the box's close by its own, sent once more, as BSD does.
