@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
 use crate::counters::SharedCounters;
+use crate::disk::regular::{self, Links};
 use crate::durable::{Durable, Keeper};
 use crate::intake::{Intake, Request};
 use crate::live::Live;
@@ -46,6 +47,10 @@ pub async fn run(config: Config, options: Options) -> anyhow::Result<()> {
     // First, so that whoever reads that we listen can end us gracefully.
     let requests = listen_for_signals()?;
     config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    if let Some(path) = &options.summary {
+        regular::check(path, Links::Refused)
+            .with_context(|| format!("--summary: cannot write to \"{}\"", path.display()))?;
+    }
     let state = config.state_directory.as_deref().map(Durable::open).transpose()?;
     let shared = Arc::new(SharedCounters::default());
     let marks = state.as_ref().map_or(&[][..], |(_, marks)| marks);

@@ -3,14 +3,15 @@
 
 #[cfg(test)]
 pub mod model;
+pub mod regular;
 
 use std::fmt::Debug;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-use rustix::io::Errno;
+use regular::{Links, Opening};
 
 /// Device and inode: whether two are one file.
 pub type FileId = (u64, u64);
@@ -45,8 +46,8 @@ pub trait Disk: Send + Sync + Debug {
     /// Opens a file, making it with these permissions if it is missing; then it is there after a power cut, too.
     ///
     /// # Errors
-    /// It cannot be opened or made.
-    fn append_to(&self, path: &Path, mode: u32) -> io::Result<Box<dyn AppendFile>>;
+    /// It cannot be opened or made, or something else than a regular file lies there.
+    fn append_to(&self, path: &Path, opening: Opening) -> io::Result<Box<dyn AppendFile>>;
 
     /// Everything that is in a file.
     ///
@@ -84,9 +85,9 @@ pub trait Disk: Send + Sync + Debug {
 pub struct RealDisk;
 
 impl Disk for RealDisk {
-    fn append_to(&self, path: &Path, mode: u32) -> io::Result<Box<dyn AppendFile>> {
+    fn append_to(&self, path: &Path, opening: Opening) -> io::Result<Box<dyn AppendFile>> {
         let is_new = !path.exists();
-        let file = OpenOptions::new().create(true).append(true).mode(mode).open(path)?;
+        let file = opening.append_to(path)?;
         if is_new {
             synchronise_folder_of(path)?;
         }
@@ -101,7 +102,7 @@ impl Disk for RealDisk {
         let about = std::fs::metadata(path)?;
         let Some(last) = about.len().checked_sub(1).filter(|_| about.is_file()) else { return Ok(None) };
         let mut byte = [0];
-        File::open(path)?.read_exact_at(&mut byte, last)?;
+        regular::open(File::options().read(true), path, Links::Followed)?.read_exact_at(&mut byte, last)?;
         Ok(Some(byte[0]))
     }
 
@@ -126,11 +127,7 @@ fn synchronise_folder_of(path: &Path) -> io::Result<()> {
 
 impl AppendFile for File {
     fn synchronise(&mut self) -> io::Result<()> {
-        match self.sync_data() {
-            // A pipe or a device: there is nothing that could be synchronised (fsync(2)).
-            Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
-            result => result,
-        }
+        self.sync_data()
     }
 
     fn duplicate(&self) -> io::Result<Box<dyn AppendFile>> {

@@ -15,7 +15,7 @@ mod power_cut;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use anyhow::{Context, bail};
 use noreturn_link::Mark;
 use rustix::fs::{FlockOperation, flock};
 
+use crate::disk::regular::{Links, Opening};
 use crate::disk::{AppendFile, Disk, RealDisk};
 pub use keeper::Keeper;
 
@@ -37,8 +38,8 @@ const GROWTH_MAX: u64 = 4;
 /// But not before it has this many bytes.
 const LOG_BYTES_MIN: u64 = 1 << 20;
 
-/// Permissions of the log: it tells nothing secret, but nobody else has any business with it.
-const MODE: u32 = 0o600;
+/// The log tells nothing secret, but nobody else has any business with it.
+const OPENING: Opening = Opening { mode: 0o600, links: Links::Refused };
 
 /// The state directory.
 #[derive(Debug)]
@@ -71,14 +72,14 @@ impl Durable {
         let name = directory.display();
         std::fs::create_dir_all(directory)
             .with_context(|| format!("state_directory: cannot make \"{name}\""))?;
-        let lock = OpenOptions::new().create(true).append(true).open(directory.join(LOCK));
-        let lock = lock.with_context(|| format!("state_directory \"{name}\""))?;
+        let lock = OPENING.append_to(&directory.join(LOCK));
+        let lock = lock.with_context(|| format!("state_directory: cannot open \"{name}/{LOCK}\""))?;
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
             bail!("state_directory \"{name}\" is in use by another receiver: stop it, or give each its own");
         }
         let path = directory.join(LOG);
         let mut log = disk
-            .append_to(&path, MODE)
+            .append_to(&path, OPENING)
             .with_context(|| format!("state_directory: cannot open \"{}\"", path.display()))?;
         let (marks, bytes) = load(&*disk, &mut *log, &path)?;
         let bytes_max = LOG_BYTES_MIN.max(bytes);
@@ -120,7 +121,7 @@ impl Durable {
         let beside = self.directory.join(LOG_NEW);
         // What an earlier attempt has left is nothing that anybody needs.
         let _ = self.disk.remove(&beside);
-        let mut file = self.disk.append_to(&beside, MODE)?;
+        let mut file = self.disk.append_to(&beside, OPENING)?;
         file.write_all(&bytes)?;
         file.synchronise()?;
         self.disk.replace(&beside, &self.directory.join(LOG))?;

@@ -1,7 +1,6 @@
 //! The status: what the daemon says of itself, once a second and at its end.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use serde::Serialize;
 
 use crate::attestation::Fault;
 use crate::counters::SharedCounters;
+use crate::disk::regular::{self, Links};
 use crate::engine::{DiodeState, Engine};
 use crate::json;
 use crate::rfc3339;
@@ -164,21 +164,17 @@ impl Status {
         String::from_utf8_lossy(&json::to_vec(self)).into_owned()
     }
 
-    /// Replaces the file at `path`, so that a reader sees the old status or the new one. No link is followed: one that
-    /// somebody has put there is replaced, not what it points to.
+    /// Replaces the file at `path`, so that a reader sees the old status or the new one. No link is followed, and nothing is replaced
+    /// but a regular file.
     ///
     /// # Errors
-    /// The folder is missing, full, or not writable.
+    /// The folder is missing, full, or not writable, or something else than a regular file lies there.
     pub fn write_to(&self, path: &Path) -> io::Result<()> {
         let mut beside = path.as_os_str().to_owned();
         beside.push(".new");
         let beside = PathBuf::from(beside);
-        match std::fs::remove_file(&beside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        // A new file, or an error: never what somebody has put there meanwhile.
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&beside)?;
+        regular::check(path, Links::Refused)?;
+        let mut file = regular::create(&beside)?;
         file.write_all((self.to_line() + "\n").as_bytes())?;
         std::fs::rename(&beside, path)
     }
@@ -189,24 +185,34 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
     use super::*;
 
     #[test]
-    fn the_summary_follows_no_link() {
+    fn the_summary_follows_no_link_and_replaces_nothing_but_a_regular_file() {
         let folder = tempfile::tempdir().unwrap();
         let [victim, summary, beside] =
             ["victim", "summary.json", "summary.json.new"].map(|name| folder.path().join(name));
         fs::write(&victim, "precious").unwrap();
         for planted in [&beside, &summary] {
             symlink(&victim, planted).unwrap();
-            Status::default().write_to(&summary).unwrap();
+            let error = Status::default().write_to(&summary).unwrap_err().to_string();
+            assert!(error.contains("a symbolic link, which is not followed here"), "{error}");
             assert_eq!(fs::read_to_string(&victim).unwrap(), "precious", "through {}", planted.display());
-            let written = fs::symlink_metadata(&summary).unwrap();
-            assert!(written.is_file() && fs::read_to_string(&summary).unwrap().starts_with("{\"listen\":"));
-            fs::remove_file(&summary).unwrap();
+            assert!(fs::symlink_metadata(planted).unwrap().is_symlink());
+            fs::remove_file(planted).unwrap();
         }
+        fs::write(&beside, "left by a crash").unwrap();
+        Status::default().write_to(&summary).unwrap();
+        assert!(fs::read_to_string(&summary).unwrap().starts_with("{\"listen\":"));
         assert!(!beside.exists());
-        fs::create_dir(&beside).unwrap();
-        assert!(Status::default().write_to(&summary).is_err(), "what cannot be removed is an error");
+        for planted in [&beside, &summary] {
+            let _ = fs::remove_file(planted);
+            mknodat(CWD, planted, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+            let error = Status::default().write_to(&summary).unwrap_err().to_string();
+            assert!(error.contains("a named pipe"), "{error}");
+            fs::remove_file(planted).unwrap();
+        }
     }
 }

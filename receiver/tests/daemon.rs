@@ -2,6 +2,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::Read;
 use std::process::Stdio;
 
@@ -241,13 +242,20 @@ fn lines_go_to_standard_output_if_so_configured() {
 
 #[test]
 fn a_failing_disk_is_said_and_counted_and_ends_nothing() {
-    let mut daemon = Daemon::start("", "[json_lines]\npath = \"/dev/full\"\n");
+    let mut daemon = Daemon::start_with("", "[json_lines]\npath = \"-\"\n", |command| {
+        command.stdout(File::options().write(true).open("/dev/full").unwrap());
+    });
     daemon.send(&frames_with_beacon(IMAGE));
     let remains = daemon.stop(Signal::TERM);
     assert_eq!(remains.summary["records"], 30);
     // A boot, an image check, its version and the records.
     assert_eq!(remains.summary["counters"]["json_lines_dropped_write"], 33);
-    assert!(remains.log.iter().any(|line| line.contains("ERROR") && line.contains("/dev/full")));
+    assert!(
+        remains
+            .log
+            .iter()
+            .any(|line| line.contains("ERROR") && line.contains("cannot write to standard output"))
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use super::regular::Opening;
 use super::{AppendFile, Disk, FileId};
 
 /// The files that a machine finds when its power is back.
@@ -127,7 +128,7 @@ impl State {
 }
 
 impl Disk for ModelDisk {
-    fn append_to(&self, path: &Path, _: u32) -> io::Result<Box<dyn AppendFile>> {
+    fn append_to(&self, path: &Path, _: Opening) -> io::Result<Box<dyn AppendFile>> {
         let number = self.operate(|state| {
             let number = *state.names.entry(path.to_owned()).or_insert(state.files.len());
             if number == state.files.len() {

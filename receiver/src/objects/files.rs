@@ -1,7 +1,7 @@
 //! Files: put together under a hidden name; under their own only when complete, with the right SHA-256.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,7 @@ use super::{Failure, FileReport, FileState, Key, belongs, key};
 use crate::complaint::Complaint;
 use crate::config::ObjectsConfig;
 use crate::counters::{SharedCounters, add};
+use crate::disk::regular;
 use crate::item::Origin;
 
 /// How the names of files that are not complete end; they begin with a dot.
@@ -167,14 +168,8 @@ impl Files {
     fn create(&self, origin: &Origin, file: FileId) -> io::Result<State> {
         let folder = diode_folder(&self.config.directory, &origin.diode)?;
         let path = folder.join(format!(".{}-{}{PARTIAL}", origin.boot_text, file.0));
-        // Nothing lies there but what an earlier start of the same file has left.
-        if let Err(error) = fs::remove_file(&path)
-            && error.kind() != io::ErrorKind::NotFound
-        {
-            return Err(error);
-        }
-        let file = OpenOptions::new().create_new(true).read(true).write(true).open(&path)?;
-        Ok(State::Writing(file, path))
+        // What may lie there is what an earlier start of the same file has left.
+        Ok(State::Writing(regular::create(&path)?, path))
     }
 
     fn write(&mut self, key: &Key<FileId>, offset: u64, bytes: &[u8]) {

@@ -1,6 +1,6 @@
 //! Names that cannot reach out of their place, whoever made them up.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,9 @@ use anyhow::{Context, bail};
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 use rustix::io::Errno;
 
+use crate::disk::regular::{Links, Opening};
+
+const LOCK: &str = ".lock";
 /// Bytes of a safe name at most; file systems allow 255, and something may be appended.
 const NAME_BYTES_MAX: usize = 200;
 
@@ -51,8 +54,8 @@ pub(super) fn synchronise_folder(folder: &Path) -> io::Result<()> {
 pub(super) fn lock_directory(table: &str, directory: &Path) -> anyhow::Result<File> {
     let name = directory.display();
     fs::create_dir_all(directory).with_context(|| format!("{table}.directory: cannot make \"{name}\""))?;
-    let lock = OpenOptions::new().create(true).append(true).open(directory.join(".lock"));
-    let lock = lock.with_context(|| format!("{table}.directory: cannot write to \"{name}\""))?;
+    let lock = Opening { mode: 0o666, links: Links::Refused }.append_to(&directory.join(LOCK));
+    let lock = lock.with_context(|| format!("{table}.directory: cannot open \"{name}/{LOCK}\""))?;
     if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
         bail!("{table}.directory: \"{name}\" is in use by another receiver: stop it, or give each its own");
     }

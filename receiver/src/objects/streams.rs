@@ -10,7 +10,7 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
@@ -26,6 +26,7 @@ use super::{Failure, Key, StreamReport, StreamState, belongs, key};
 use crate::complaint::Complaint;
 use crate::config::ObjectsConfig;
 use crate::counters::{SharedCounters, add};
+use crate::disk::regular::{self, Links};
 use crate::item::Origin;
 
 const END: &str = ".end";
@@ -240,7 +241,8 @@ impl Streams {
             }
         }
         stream.stage = Stage::Coming;
-        let file = OpenOptions::new().create_new(true).write(true).open(self.path(&stream))?;
+        let file =
+            regular::open(File::options().create_new(true).write(true), &self.path(&stream), Links::Refused)?;
         self.keep(key, file);
         if !stream.progress.is_new() {
             // Its beginning came when nobody wrote it down.
@@ -349,7 +351,7 @@ impl Streams {
     fn handle_of(&mut self, stream: &Stream) -> io::Result<&File> {
         let key = key(&stream.origin, stream.id);
         if !self.handles.contains_key(&key) {
-            let file = OpenOptions::new().write(true).open(self.path(stream))?;
+            let file = regular::open(File::options().write(true), &self.path(stream), Links::Refused)?;
             self.keep(key.clone(), file);
         }
         self.handles.get(&key).ok_or_else(|| io::ErrorKind::NotFound.into())

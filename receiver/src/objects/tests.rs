@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use noreturn_link::receiver::FileAbout;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::Receiver;
 
@@ -110,6 +111,42 @@ fn data(offset: u64, bytes: usize) -> StreamEvent {
 
 fn opened() -> StreamEvent {
     StreamEvent::Opened("plc".to_owned())
+}
+
+/// A named pipe that nobody reads.
+fn pipe(path: &Path) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+}
+
+#[test]
+fn a_named_pipe_in_the_place_of_a_file_holds_nothing_up() {
+    let boot = "01".repeat(16);
+    let mut bench = Bench::new(100_000);
+    pipe(&bench.folder.path().join(format!("in/east/.{boot}-3.part")));
+    pipe(&bench.folder.path().join(format!("streams/east/{boot}-5.part")));
+    let bytes = [7; 10];
+    bench.file(FILE, FileEvent::Started(about(&bytes)));
+    bench.file(FILE, FileEvent::Data { offset: 0, bytes: bytes.to_vec() });
+    bench.file(FILE, FileEvent::Completed(about(&bytes)));
+    bench.stream(0, opened());
+    bench.stream(1, data(0, 10));
+    let (told, bench) = bench.write();
+    assert_eq!(told, ["file 3 failed write-failed", "stream opened", "stream incomplete write-failed"]);
+    assert_eq!(bench.tree("in"), [format!(".{boot}-3.part")], "it is not ours to remove");
+    // In the place of the end of a stream, it is no end, and none can be written.
+    let mut bench = Bench::new(100_000);
+    let end = bench.folder.path().join(format!("streams/east/{boot}-5.end"));
+    pipe(&end);
+    fs::write(end.with_extension("part"), "").unwrap();
+    bench.stream(0, opened());
+    bench.send(Part::StreamGap { stream: STREAM, first: 1, last: 1 });
+    bench.stream(2, StreamEvent::Closed(10));
+    let (told, _) = bench.write();
+    assert_eq!(
+        told,
+        ["stream opened", "stream gap", "stream incomplete write-failed", "stream closed false"]
+    );
 }
 
 #[test]

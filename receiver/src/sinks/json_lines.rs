@@ -19,14 +19,15 @@ use super::Input;
 use crate::complaint::Complaint;
 use crate::config::JsonLinesConfig;
 use crate::counters::{SharedCounters, add};
+use crate::disk::regular::{Links, Opening};
 use crate::disk::{AppendFile, Disk, RealDisk};
 use crate::item::Item;
 use crate::json::{append_line, append_lost};
 
 /// Bytes after which lines are written although more are waiting.
 const BUFFER_BYTES: usize = 256 << 10;
-/// Permissions of a file that is made here, before the umask.
-const MODE: u32 = 0o666;
+/// A link is followed, as the configuration names the path.
+const OPENING: Opening = Opening { mode: 0o666, links: Links::Followed };
 
 /// Opens the file and starts the thread that writes it; the thread ends with its queue. `synchronised` counts the inputs
 /// that a power cut cannot undo.
@@ -96,7 +97,7 @@ impl Lines {
             None => (Box::new(io::stdout()), "standard output".to_owned(), false),
             Some(path) => {
                 let name = path.display().to_string();
-                let file = disk.append_to(path, MODE);
+                let file = disk.append_to(path, OPENING);
                 let file = file.with_context(|| format!("json_lines.path: cannot append to \"{name}\""))?;
                 (file, name, is_torn(&*disk, path))
             }
@@ -196,7 +197,7 @@ impl Lines {
     fn reopen(&mut self) {
         self.synchronise();
         let Some(path) = &self.path else { return };
-        match self.disk.append_to(path, MODE) {
+        match self.disk.append_to(path, OPENING) {
             Ok(file) => {
                 self.torn = is_torn(&*self.disk, path);
                 (self.output, self.missing) = (file, false);

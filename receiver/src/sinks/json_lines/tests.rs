@@ -130,7 +130,7 @@ fn it_finds_out_by_itself_but_does_not_get_in_the_way_of_who_rotates() {
     bench.rotate();
     bench.synchronise();
     assert!(bench.disk.read(Path::new(PATH)).is_err(), "whoever rotates makes the new file");
-    drop(bench.disk.append_to(Path::new(PATH), 0));
+    drop(bench.disk.append_to(Path::new(PATH), OPENING));
     bench.synchronise();
     bench.boots(1);
     assert_eq!((bench.text("rotated"), bench.text(PATH)), (LINE.to_owned(), LINE.to_owned()));
