@@ -98,9 +98,10 @@ impl Durable {
             return Ok(());
         }
         self.unsynced = true;
-        self.torn = true;
+        // One that could not be trusted before cannot be trusted for what comes after.
+        let was_torn = std::mem::replace(&mut self.torn, true);
         self.log.write_all(&entries)?;
-        self.torn = false;
+        self.torn = was_torn;
         self.bytes += entries.len() as u64;
         Ok(())
     }
@@ -109,6 +110,12 @@ impl Durable {
     #[must_use]
     pub const fn wants_replacement(&self) -> bool {
         self.torn || self.bytes > self.bytes_max
+    }
+
+    /// Whether the log may not say what it was given.
+    #[must_use]
+    pub const fn is_torn(&self) -> bool {
+        self.torn
     }
 
     /// Replaces the log by one that holds `marks`, in one step.
@@ -149,11 +156,19 @@ impl Durable {
     }
 }
 
+/// Whether a power cut came before the start of a new log was on the disk: of it a part is there, or zeros in its place. Nothing was
+/// remembered in it by then.
+fn is_torn_start(bytes: &[u8]) -> bool {
+    let there = bytes.iter().zip(MAGIC).take_while(|(there, wanted)| there == wanted).count();
+    let rest = bytes.get(there..).unwrap_or_default();
+    there < MAGIC.len() && bytes.len() <= MAGIC.len() && rest.iter().all(|&byte| byte == 0)
+}
+
 /// Reads the log; cuts off an entry that was being written when a crash came. The marks, and the length of the log.
 fn load(disk: &dyn Disk, log: &mut dyn AppendFile, path: &Path) -> anyhow::Result<(Vec<Mark>, u64)> {
     let name = path.display();
     let bytes = disk.read(path).with_context(|| format!("state_directory: cannot read \"{name}\""))?;
-    if bytes.len() < MAGIC.len() && MAGIC.starts_with(&bytes) {
+    if is_torn_start(&bytes) {
         log.truncate(0)?;
         log.write_all(MAGIC)?;
         log.synchronise()?;

@@ -55,6 +55,20 @@ impl ModelDisk {
         disk
     }
 
+    /// The disk of a machine that is started again, with what a power cut has left.
+    pub fn holding(remains: &Remains) -> Self {
+        let disk = Self::default();
+        disk.with(|state| {
+            for (number, (path, bytes)) in remains.iter().enumerate() {
+                let (bytes, kept) = (bytes.clone(), bytes.len());
+                state.files.push(Contents { bytes, kept, lost: Vec::new() });
+                state.names.insert(path.clone(), number);
+            }
+            state.names_kept = state.names.clone();
+        });
+        disk
+    }
+
     /// Lets the synchronisation of this number, from 0, fail and lose what it was to keep.
     pub fn fail_synchronisation(&self, number: u64) {
         self.with(|state| state.fails_at = Some(number));

@@ -93,18 +93,8 @@ impl Keeper {
 
     /// What is to be brought to the disk, beside the work of others; nothing while an earlier one is under way.
     pub fn synchronise(&mut self) -> Option<Synchronisation> {
-        if let Some(result) = self.synchronising.take() {
-            match result.get() {
-                None => {
-                    self.synchronising = Some(result);
-                    return None;
-                }
-                Some(Ok(())) => {}
-                Some(Err(error)) => {
-                    self.durable.distrust();
-                    self.complain(error);
-                }
-            }
+        if self.is_synchronising() {
+            return None;
         }
         match self.durable.take_unsynced() {
             Ok(log) => {
@@ -121,6 +111,20 @@ impl Keeper {
         }
     }
 
+    /// Whether the log is on its way to the disk. Takes note of what became of it otherwise.
+    fn is_synchronising(&mut self) -> bool {
+        let Some(result) = self.synchronising.take() else { return false };
+        match result.get() {
+            None => self.synchronising = Some(result),
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                self.durable.distrust();
+                self.complain(error);
+            }
+        }
+        self.synchronising.is_some()
+    }
+
     /// Writes the last marks; all sinks have ended. `debts` are what they were to write.
     pub fn finish(mut self, marks: Vec<Mark>, debts: &[Debt]) {
         if !debts.iter().all(Debt::is_paid) {
@@ -133,8 +137,12 @@ impl Keeper {
     }
 
     fn write(&mut self, held: Held) -> io::Result<()> {
+        self.is_synchronising();
         if held.is_all {
             self.durable.replace(held.marks.into_iter())?;
+        } else if self.durable.is_torn() {
+            // Behind what may be missing nothing would be found. All marks are written next.
+            return Ok(());
         } else {
             self.durable.append(&held.marks)?;
         }

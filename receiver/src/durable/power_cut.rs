@@ -15,12 +15,12 @@ use noreturn_wire::{
 use tokio::sync::mpsc;
 
 use super::keeper::Synchronisation;
-use super::log::read_entries;
 use super::*;
 use crate::config::JsonLinesConfig;
 use crate::counters::SharedCounters;
 use crate::disk::model::{ModelDisk, Remains};
 use crate::engine::{Engine, tests};
+use crate::json::Lost;
 use crate::sinks::json_lines::Lines;
 use crate::sinks::{Debt, Input, Outlet};
 
@@ -144,21 +144,22 @@ impl Daemon {
     }
 }
 
-/// Every record that the marks say was delivered is a line; how many they say.
+/// A receiver opens what a power cut has left, every record that its marks say was delivered is a line, and what it writes now is one, too;
+/// how many records they say.
 fn check(remains: &Remains, folder: &Path, what: &str) -> u64 {
-    let text = remains.get(Path::new(FILE)).map(Vec::as_slice).unwrap_or_default();
-    let lines = text.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
-    let lines = lines.filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
+    let disk = ModelDisk::holding(remains);
+    let marks = open_again(&disk, folder, what);
+    assert_eq!(open_again(&disk, folder, what), marks, "{what}: it opens what it has mended");
+    let lines = disk.contents(Path::new(FILE));
+    let lines = lines.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n"));
+    let lines: Vec<_> =
+        lines.filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok()).collect();
+    assert!(lines.iter().filter(|line| line["kind"] == "dropped").count() >= 2, "{what}: no new lines");
     let records: BTreeSet<(u64, u64)> = lines
+        .iter()
         .filter(|line| line["kind"] == "record")
         .map(|line| (line["source"].as_u64().unwrap(), line["sequence"].as_u64().unwrap()))
         .collect();
-    let log = remains.get(&folder.join(LOG)).map(Vec::as_slice).unwrap_or_default();
-    if log.len() < MAGIC.len() || log[..MAGIC.len()] != *MAGIC {
-        return 0;
-    }
-    // A log that is damaged is refused, so that it says nothing.
-    let marks = read_entries(log).map(|read| read.marks).unwrap_or_default();
     let mut delivered = 0;
     for number in 0..SOURCES as u64 {
         let (mut end, mut missing) = (0, Vec::new());
@@ -184,6 +185,20 @@ fn check(remains: &Remains, folder: &Path, what: &str) -> u64 {
         }
     }
     delivered
+}
+
+/// Opens both files as the daemon does at its start, writes a line, and returns what was remembered.
+fn open_again(disk: &ModelDisk, folder: &Path, what: &str) -> Vec<Mark> {
+    let on_disk: Arc<dyn Disk> = Arc::new(disk.clone());
+    let (durable, marks) =
+        Durable::open_on(on_disk.clone(), folder).unwrap_or_else(|error| panic!("{what}: {error:#}"));
+    drop(durable);
+    let config = JsonLinesConfig { path: Some(FILE.into()), beacons: false };
+    let lines = Lines::open(on_disk, &config, Arc::default(), Arc::default());
+    let mut lines = lines.unwrap_or_else(|error| panic!("{what}: {error:#}"));
+    lines.take(&Input::Lost(Lost { records: 1, ..Lost::default() }));
+    lines.flush();
+    marks
 }
 
 fn run(disk: &ModelDisk, folder: &Path, seed: u64) -> u64 {
@@ -212,10 +227,17 @@ fn what_the_marks_say_was_delivered_is_in_the_file_wherever_the_power_goes() {
 fn after_a_synchronisation_that_failed_the_marks_say_no_more_than_is_in_the_file() {
     for seed in 0..100 {
         let folder = tempfile::tempdir().unwrap();
-        let disk = ModelDisk::default();
         // The first is that of the empty log: without it there is no start.
-        disk.fail_synchronisation(1 + seed % 24);
-        run(&disk, folder.path(), seed);
+        let failing = 1 + seed % 24;
+        let run = |disk: ModelDisk| {
+            disk.fail_synchronisation(failing);
+            let operations = run(&disk, folder.path(), seed);
+            (disk, operations)
+        };
+        let (disk, operations) = run(ModelDisk::default());
         check(&disk.remains(), folder.path(), &format!("seed {seed}"));
+        let power_cut_at = 1 + (operations - 1) * (seed % 16) / 16 + seed % (operations / 16);
+        let (disk, _) = run(ModelDisk::with_power_cut(power_cut_at, seed));
+        check(&disk.remains(), folder.path(), &format!("seed {seed}, at {power_cut_at}"));
     }
 }

@@ -60,6 +60,36 @@ fn a_torn_end_is_cut_off_wherever_the_crash_came() {
 }
 
 #[test]
+fn the_start_of_a_new_log_may_be_missing_or_zeros() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(LOG);
+    for (written, length) in (0..MAGIC.len()).flat_map(|w| (w..=MAGIC.len()).map(move |l| (w, l))) {
+        let mut torn = MAGIC[..written].to_vec();
+        torn.resize(length, 0);
+        std::fs::write(&path, torn).unwrap();
+        assert_eq!(open(folder.path()).1, [], "{written} of {length} bytes");
+        assert_eq!(std::fs::read(&path).unwrap(), MAGIC);
+    }
+    for other in [&b"NRMARKS\x02"[..], b"X", &[0; 9]] {
+        std::fs::write(&path, other).unwrap();
+        let error = Durable::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("is damaged at byte 0"), "{error}");
+    }
+}
+
+#[test]
+fn a_log_that_is_not_trusted_is_replaced_whatever_is_appended_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut durable, _) = open(folder.path());
+    durable.distrust();
+    durable.append(&[mark(1)]).unwrap();
+    assert!(durable.wants_replacement());
+    durable.replace([mark(1)].into_iter()).unwrap();
+    durable.append(&[mark(2)]).unwrap();
+    assert!(!durable.wants_replacement());
+}
+
+#[test]
 fn damage_in_the_middle_is_an_error_that_says_where() {
     let folder = tempfile::tempdir().unwrap();
     let (mut durable, _) = open(folder.path());
