@@ -170,15 +170,16 @@ fn hostile_names_stay_inside_and_nothing_is_overwritten() {
     daemon.send(&diode.frames());
     let (remains, folder) = daemon.stop_and_keep(Signal::TERM);
     let boot = "01".repeat(16);
+    let digits: String = Sha256::digest(&long)[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     let mut expected = [
-        format!("east/{}", "l".repeat(200)),
-        "east/_".to_owned(),
-        "east/_.".to_owned(),
-        "east/_etc_shadow".to_owned(),
-        "east/_hidden".to_owned(),
-        "east/_rf".to_owned(),
-        "east/_._.._escape".to_owned(),
-        "east/a_b__2J".to_owned(),
+        format!("east/{}%-{digits}", "l".repeat(166)),
+        "east/%".to_owned(),
+        "east/%2E.".to_owned(),
+        "east/%2Fetc%2Fshadow".to_owned(),
+        "east/%2Ehidden".to_owned(),
+        "east/%2Drf".to_owned(),
+        "east/%2E.%2F..%2Fescape".to_owned(),
+        "east/a%0Ab%1B%5B2J".to_owned(),
         "east/report.csv".to_owned(),
         format!("east/report.csv.{boot}-8"),
         format!("east/report.csv.{boot}-20"),

@@ -12,7 +12,9 @@ use noreturn_link::receiver::{FileAbout, FileEvent};
 use noreturn_wire::FileId;
 use sha2::{Digest, Sha256};
 
-use super::names::{diode_folder, lock_directory, rename_to_free, safe_name, synchronise_folder};
+use super::names::{
+    diode_folder, lock_directory, name_with_origin, rename_to_free, safe_name, synchronise_folder,
+};
 use super::{Failure, FileReport, FileState, Key, belongs, key};
 use crate::complaint::Complaint;
 use crate::config::ObjectsConfig;
@@ -268,7 +270,7 @@ fn name(
     written.sync_all()?;
     let folder = partial.parent().unwrap_or(Path::new("."));
     let plain = safe_name(name);
-    let unique = format!("{plain}.{}-{}", origin.boot_text, file.0);
+    let unique = name_with_origin(&plain, &origin.boot_text, file.0);
     for name in [plain, unique] {
         let path = folder.join(name);
         if rename_to_free(partial, &path)? {

@@ -42,15 +42,16 @@ impl Topics {
     }
 }
 
-/// The tag. What has a meaning in topics, and what a broker may close the connection for, is written as `\u{...}`, and so is the sign
-/// that starts this: two tags are two topics.
+/// The tag; without one, what stands for the source, which the tag of no other source may be. What has a meaning in topics, and what a
+/// broker may close the connection for, is written as `\u{...}`, and so is the sign that starts this: two tags are two topics.
 fn levels(source: &Source) -> String {
     if source.tag.is_empty() {
         return format!("source/{}", source.number);
     }
+    let is_taken = stands_for_another(source);
     let mut levels = String::with_capacity(source.tag.len());
     for (index, c) in source.tag.char_indices() {
-        let has_meaning = matches!(c, '+' | '#' | '\\') || (c == '$' && index == 0);
+        let has_meaning = matches!(c, '+' | '#' | '\\') || (index == 0 && (c == '$' || is_taken));
         if has_meaning || !noreturn_site::is_plain(c) {
             levels.extend(c.escape_unicode());
         } else {
@@ -58,6 +59,12 @@ fn levels(source: &Source) -> String {
         }
     }
     levels
+}
+
+/// Whether a tag is the one that stands for another source, should that have none.
+fn stands_for_another(source: &Source) -> bool {
+    let number = source.tag.strip_prefix("source/").and_then(|digits| digits.parse::<u32>().ok());
+    number.is_some_and(|number| number != source.number && source.tag == format!("source/{number}"))
 }
 
 #[cfg(test)]
@@ -84,6 +91,10 @@ mod tests {
             ("a\\u{fffe}", "a\\u{5c}u{fffe}"),
             ("\u{202e}\u{10ffff}", "\\u{202e}\\u{10ffff}"),
             ("", "source/5"),
+            ("source/5", "source/5"),
+            ("source/6", "\\u{73}ource/6"),
+            ("source/06", "source/06"),
+            ("source/6/x", "source/6/x"),
         ] {
             assert_eq!(topic(tag), format!("site/noreturn/east/{expected}"));
         }
@@ -104,10 +115,24 @@ mod tests {
 
     fn any_tag() -> impl Strategy<Value = String> {
         let odd = "[-a$/+#\\\\u{}0-9\u{0}\u{fffe}\u{ffff}\u{202e}\u{e000}]{1,24}";
-        prop_oneof![any::<String>(), odd].prop_filter("a name", |tag| !tag.is_empty())
+        prop_oneof![any::<String>(), odd, "source/[0-9]{1,11}"].prop_filter("a name", |tag| !tag.is_empty())
     }
 
     proptest! {
+        /// No tag is the topic of another source that has none.
+        #[test]
+        fn what_stands_for_a_source_is_the_topic_of_no_other(number in 0..12_u32, other in 0..12_u32, tag in any_tag()) {
+            prop_assume!(number != other);
+            let topic = |number, tag: &str| {
+                Topics::new("p").record("d", &Source { number, tag: tag.to_owned(), unit: String::new() })
+            };
+            let stands = format!("source/{number}");
+            prop_assert_eq!(topic(number, ""), topic(number, &stands));
+            for tag in [&stands, &tag] {
+                prop_assert_ne!(topic(number, ""), topic(other, tag));
+            }
+        }
+
         /// Whatever a box sends: the tag can be told from its topic, so two tags are never one topic, and a broker takes it.
         #[test]
         fn every_tag_has_a_topic_of_its_own_that_a_broker_takes(tag in any_tag()) {
