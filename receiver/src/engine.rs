@@ -181,9 +181,13 @@ impl Engine {
     /// Lets time pass: what has waited too long for a name goes out without one, and who is silent for too long is told.
     pub fn handle_timeout(&mut self, now_us: u64, out: &mut Vec<Item>) {
         self.watch(now_us, out);
-        for ((diode, _), session) in &mut self.sessions {
+        for ((diode, boot), session) in &mut self.sessions {
             session.naming.handle_timeout(&session.origin, now_us, &mut self.counters, out);
-            let expected = self.diodes.get(diode).and_then(|diode| diode.attestation.as_ref());
+            // Of a boot before that one no quote is due: the box makes none any more.
+            let Some(diode) = self.diodes.get(diode).filter(|diode| diode.newest == Some(*boot)) else {
+                continue;
+            };
+            let expected = diode.attestation.as_ref();
             let finding = session.attested.handle_timeout(expected, now_us);
             session.tell_attestation(finding, &mut self.counters, out);
         }

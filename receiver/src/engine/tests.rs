@@ -297,6 +297,35 @@ fn a_box_that_is_not_attested_raises_one_alarm_and_its_records_pass() {
 }
 
 #[test]
+fn an_older_boot_that_is_not_heard_any_more_raises_no_alarm_of_a_late_quote() {
+    let mut bench = Bench::new(None, OnMismatch::Alarm, 10);
+    let diode = bench.engine.diodes.get_mut(&DIODE).expect("it is configured");
+    diode.attestation = Some(Expected { key: [1; 32], registers: [None; 6] });
+    let pending = || {
+        let attestation = noreturn_wire::Attestation::Pending;
+        EventKind::Beacon(Box::new(Beacon { attestation, ..Beacon::default() }))
+    };
+    bench.take(pending());
+    let newer = BootId([2; 16]);
+    let mut out = Vec::new();
+    for kind in [EventKind::Started, pending()] {
+        bench.engine.handle_event(Event { diode: DIODE, boot: newer, kind }, 1_000_000, &mut out);
+    }
+    let mut late_at = |now_us| {
+        let mut out = Vec::new();
+        bench.engine.handle_timeout(now_us, &mut out);
+        out.iter()
+            .filter_map(|item| match item {
+                Item::AttestationAlarm(origin, _) => Some(origin.boot),
+                _ => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(late_at(120_000_000), [], "of the older boot");
+    assert_eq!(late_at(121_000_000), [newer]);
+}
+
+#[test]
 fn an_older_image_than_before_raises_one_alarm_a_boot() {
     let mut bench = Bench::new(None, OnMismatch::Alarm, 100);
     assert_eq!(bench.version(2, 7), ["version 7"]);
