@@ -84,8 +84,12 @@ fn a_device_and_a_folder_are_refused_as_well_and_stay() {
 fn a_pipe_in_place_of_a_rotated_file_is_said_and_the_old_file_is_written_on() {
     let mut daemon = Daemon::start("", JSON_LINES);
     let [path, old] = ["records.jsonl", "records.jsonl.1"].map(|name| daemon.folder().join(name));
-    std::fs::rename(&path, &old).unwrap();
-    pipe(&path);
+    // It listens before it opens the file, and answers after that.
+    daemon.status();
+    std::fs::hard_link(&path, &old).unwrap();
+    let beside = daemon.folder().join("pipe");
+    pipe(&beside);
+    std::fs::rename(&beside, &path).unwrap();
     daemon.process.signal(Signal::HUP);
     daemon
         .process
