@@ -33,13 +33,15 @@ class Patch:
         self.kernel, self.data = kernel, bytearray(kernel.data)
 
     def replace(self, name: str, old: bytes, new: bytes) -> None:
-        """Replaces bytes within a function, which must be there."""
+        """Replaces bytes within a function, which must be there once: else it is not known which of them is changed."""
         function = self.kernel.named(name)
         start = self.kernel.offset(function.start, function.size)
         code = bytes(self.data[start : start + function.size])
-        if len(old) != len(new) or old not in code:
-            raise ProofError(f"{name} has no {old.hex()} to change")
-        self.data[start : start + function.size] = code.replace(old, new)
+        places = [place for place in range(len(code)) if code.startswith(old, place)]
+        if len(old) != len(new) or len(places) != 1:
+            raise ProofError(f"{name} has {old.hex()} {len(places)} times, and not once, to change to {new.hex()}")
+        at = start + places[0]
+        self.data[at : at + len(new)] = new
 
     def constant(self, name: str, old: int, new: int) -> None:
         """Replaces a constant of 32 bits."""
@@ -71,8 +73,9 @@ def frames_of_any_length(patch: Patch) -> None:
 
 
 def ring_without_end(patch: Patch) -> None:
-    """What follows place 255 of the ring is 256: `movzbl %al,%eax` becomes nothing."""
-    patch.replace(RING_PUSH, bytes.fromhex("0fb6c0"), NO_OPERATION)
+    """What follows place 255 of the ring is 256: `movzbl %al,%eax` becomes nothing, behind `inc %eax` and behind `lea 0x1(%r12),%eax`."""
+    for before in (bytes.fromhex("ffc0"), bytes.fromhex("418d442401")):
+        patch.replace(RING_PUSH, before + bytes.fromhex("0fb6c0"), before + NO_OPERATION)
 
 
 def looking_writes(patch: Patch) -> None:
@@ -96,13 +99,13 @@ def start_arms_receive_ring(patch: Patch) -> None:
 
 
 def receiver_is_not_judged(patch: Patch) -> None:
-    """`test %eax,%eax; je` becomes `test %eax,%eax; jmp`: RCTL is read, and any value of it is well."""
-    patch.replace(f"{DRIVER}::check_receive_off", bytes.fromhex("85c074"), bytes.fromhex("85c0eb"))
+    """`test %eax,%eax; je` becomes `test %eax,%eax; jmp` in front of the answer that is about RCTL, which is read, and any value of it is well."""
+    patch.replace(f"{DRIVER}::check_receive_off", bytes.fromhex("85c07412c70300000000"), bytes.fromhex("85c0eb12c70300000000"))
 
 
 def places_start_elsewhere(patch: Patch) -> None:
-    """The ring's places start with what the register held: `xor %eax,%eax` becomes nothing."""
-    patch.replace(f"<{NIC}intel::transmit::TransmitRing>::allocate::<{MACHINE}>", bytes.fromhex("31c0"), bytes.fromhex("6690"))
+    """The ring's places start with what the register held: `xor %eax,%eax` in front of `mov %rax,0x38(%rbx)` becomes nothing."""
+    patch.replace(f"<{NIC}intel::transmit::TransmitRing>::allocate::<{MACHINE}>", bytes.fromhex("31c048894338"), bytes.fromhex("669048894338"))
 
 
 def payload_starts_behind(patch: Patch) -> None:
