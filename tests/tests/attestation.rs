@@ -1,5 +1,7 @@
 //! With a TPM, what the box has started can be checked from afar: registers are as predicted from the image, quotes verify
 //! at the receiver, and a start from anything else, or no quote at all, raises an alarm.
+//!
+//! Boots of their own: each is another machine or another owner's image, and what is measured is measured from the reset on.
 
 use std::path::Path;
 

@@ -1,5 +1,8 @@
 //! Whatever is in the machine, and was left at work by the firmware, reaches no memory and interrupts nobody; and that is seen to before
 //! anything else is done to PCI, for the two cards first.
+//!
+//! A boot of its own: the machine is full of devices that others must not have on their buses, and every write to them is logged from the
+//! reset on.
 
 use std::path::Path;
 

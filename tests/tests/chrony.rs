@@ -1,5 +1,7 @@
 //! The time from chrony, a time server that nobody here wrote. `scripts/lib/unpacked.sh` fetches it, and `scripts/test` runs this file
 //! only then, and says so otherwise.
+//!
+//! A boot of its own: its site names a time server, and the machine has a clock of its own.
 
 use std::process::{Command, Stdio};
 

@@ -1,4 +1,6 @@
 //! Several destinations: every payload goes to the receiver and to a multicast group, and nothing anywhere else.
+//!
+//! A boot of its own: its site has two destinations, and every other test lets the box send to one.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};

@@ -1,5 +1,7 @@
 //! On a machine with a DMA remapping unit, cards reach what they were given and nothing else: everything works, nothing
 //! is stopped, and a card that receives behind its driver's back changes no memory and stops the box.
+//!
+//! Boots of their own: each is another machine, with a unit or none and other cards, and some end with a box that has stopped.
 
 use anyhow::Result;
 use noreturn_tests::card::Card;

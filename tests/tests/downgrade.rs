@@ -1,4 +1,6 @@
 //! An older image in place of a newer one: refused where the machine can remember, and told where it cannot.
+//!
+//! Boots of their own: versions are compared only when a box starts, so each version and machine is a start.
 
 use anyhow::{Context, Result};
 use noreturn_tests::machine::{Machine, Running};

@@ -1,5 +1,7 @@
 //! In a state that it cannot answer for, the box says why, sends nothing, and resets into another boot; and an
 //! image that somebody else signed is seen at the receiver.
+//!
+//! Boots of their own: each box stops before it does anything else, or is signed by somebody else.
 
 use anyhow::Result;
 use noreturn_tests::card::{INSIDE_MAC, OUTSIDE_MAC, OUTSIDE_PCI};

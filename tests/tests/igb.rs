@@ -1,5 +1,7 @@
 //! The image on Intel's igb cards (82576). They need a QEMU that has them: `scripts/lib/unpacked.sh` fetches it, and `scripts/test`
 //! runs this file only then, and says so otherwise.
+//!
+//! Boots of their own: the card is inside, outside or without its cable, and QEMU is another program.
 
 use anyhow::Result;
 use noreturn_tests::card::Card;

@@ -1,5 +1,7 @@
 //! The same image boots from every kind of medium, leaves those that take writes as they were, and on a larger one nothing
 //! behind it is looked at; and no flipped bit of it, wherever, gets past the loader.
+//!
+//! Boots of their own: a medium is read only at the start, and each is another.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,6 @@
 //! Frames thrown at the outside card while the box runs change nothing.
+//!
+//! Boots of their own, one for each outside card: the flood has that card's whole wire, and its registers are read at the end.
 
 use anyhow::Result;
 use noreturn_tests::card::Card;

@@ -1,4 +1,6 @@
 //! A changed medium: the loader does not start the kernel, and says what is wrong.
+//!
+//! Boots of their own: each medium is changed in another place, and none of them starts a kernel that could do more.
 
 use std::fs;
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! The same box twice, once in a flood on its outside wire: every frame that it sends is the same and leaves at the same moment
 //! of its own time, and at the end its registers and its whole memory are the same.
+//!
+//! Boots of their own, one for each kernel: the box is kept as a snapshot, from which both runs go on by a clock that counts instructions.
 
 use anyhow::Result;
 use noreturn_tests::ports::free_udp;

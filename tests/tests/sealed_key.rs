@@ -1,4 +1,6 @@
 //! A key that the box's TPM keeps comes out for the image and the machine that it was sealed for, and for nothing else.
+//!
+//! Boots of their own: the TPM gives the key out only at the start, to each of these images and machines or to none.
 
 use std::fs;
 use std::path::{Path, PathBuf};

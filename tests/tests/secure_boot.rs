@@ -1,5 +1,7 @@
 //! Under Secure Boot the firmware starts a loader that the owner signed, and no other: none without a signature, none of somebody else's,
 //! none that was changed after it was signed. The firmware is OVMF, which has taken the keys as a real machine takes them.
+//!
+//! Boots of their own: the firmware decides at the start, for each loader anew.
 
 use std::fs;
 use std::path::{Path, PathBuf};

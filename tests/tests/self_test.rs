@@ -1,5 +1,7 @@
 //! A box that computes something else than it should stops by name, before it believes a medium or touches a card. The programs are those
 //! of the image, with one bit of every known answer changed: for the program that is as if its machine had computed wrongly.
+//!
+//! Boots of their own: the programs compute wrongly, and stop at the first thing that they do.
 
 use std::fs;
 use std::path::{Path, PathBuf};

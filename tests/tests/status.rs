@@ -1,5 +1,7 @@
 //! What the operator inside must know is on the serial console, in Modbus registers and on a page, and none of them
 //! takes anything: the real image, and independent clients on the inside network.
+//!
+//! Boots of their own: either card on either side, a site without status ports, refusals that are counted, and a flood of requests.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};

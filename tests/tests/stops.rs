@@ -1,5 +1,7 @@
 //! Whatever goes wrong, the box is reset into a verified boot, and the next beacon says what it was. A kernel that
 //! misbehaves as its site's name says is built for this; it does so once, so that the second boot can tell.
+//!
+//! Boots of their own: each box is stopped by another fault, once in a boot, and the boot after it must tell.
 
 use anyhow::Result;
 use noreturn_tests::machine::Watchdog;

@@ -1,5 +1,7 @@
 //! The main job: what an independent Modbus server holds is what an MQTT subscriber gets, as it changes,
 //! through the real image, booted from a read-only USB stick, with either card on either side.
+//!
+//! Boots of their own: the cards, the network and the cable differ, and each box is watched from its first record on.
 
 use anyhow::Result;
 use noreturn_tests::card::Card;

@@ -1,5 +1,7 @@
 //! The time of records: from a time server and from satellites, as sure as they say, and never what orders them. The real
 //! image, whose machine has a clock of its own.
+//!
+//! Boots of their own: each has other sources of time, and one whose time steps back must mislead no other test.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
