@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, ensure};
 use object::{Object, ObjectSection, ObjectSymbol};
 
+use crate::card::Card;
 use crate::gdb::Debugger;
 use crate::hostile::{self, OUTSIDE_MAC};
 use crate::lan::capture::read_file;
@@ -22,7 +23,7 @@ const MEMORY_BYTES: u64 = 256 << 20;
 const KERNEL_ALIGNMENT: u64 = 2 << 20;
 /// Bytes of the function at which the box is stopped that tell where it is.
 const CODE_BYTES: usize = 64;
-/// The instruction at which the box is stopped: every frame comes by there once.
+/// The instruction at which the box is stopped: every frame comes by there once, of either card.
 const STOP_AT: &str = "<noreturn_nic::e1000e::transmit::Transmitter<noreturn_nic::memory::MmioRegion> as noreturn_nic::transmit::TransmitOnly>::transmit";
 /// Frames that are thrown while the box stands still, so that they are there when it goes on. QEMU offers a card that does not
 /// receive one frame after each stop, and keeps the others back.
@@ -176,6 +177,8 @@ fn start(image: &Path, folder: &Path, name: &str, more: &[&str]) -> Result<(Wire
     std::fs::create_dir_all(&own)?;
     let machine = Machine::new(image, &own, frames);
     let machine = Machine {
+        // It sends while the box writes to its register. A virtio-net card does when QEMU's main loop comes to it.
+        inside: Card::E1000e,
         inside_wire: InsideWire::Frames { card: wires.silent, wire: wires.inside.local_addr()? },
         ..machine
     };
