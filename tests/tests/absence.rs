@@ -51,6 +51,17 @@ fn each_rule_finds_what_was_planted_for_it() -> Result<()> {
     Ok(())
 }
 
+/// The planted driver for disks has its doorbell at an address that is a number, and no mapping.
+#[test]
+fn a_write_to_an_address_that_is_a_number_is_found() -> Result<()> {
+    let findings = findings(&repository::planted_kernel()?)?;
+    let finding = findings.iter().find(|finding| finding.id == "V022").context("V022")?;
+    let told = "writes to the address 0xfeb11000, where the kernel has no variable";
+    let is_told = |line: &str| line.contains("::planted::absent::nvme::start") && line.contains(told);
+    assert!(finding.outcome.detail().split("; ").any(is_told), "{finding:?}");
+    Ok(())
+}
+
 /// A finished kernel, and changes to it.
 struct Patched(Vec<u8>);
 

@@ -99,6 +99,14 @@ impl<'f> Loaded<'f> {
             .find_map(|s| Code { start: s.address, bytes: s.bytes }.get(wanted.start, wanted.end))
     }
 
+    /// Whether memory is of its variables.
+    pub fn is_written(&self, address: u64, bytes: u64) -> bool {
+        let holds = |memory: Range<u64>| {
+            memory.contains(&address) && address.checked_add(bytes).is_some_and(|end| end <= memory.end)
+        };
+        self.segments.iter().any(|segment| segment.is_written && holds(segment.memory()))
+    }
+
     /// Memory that it takes.
     fn end(&self) -> u64 {
         self.segments.last().map_or(0, |segment| segment.memory().end)

@@ -22,7 +22,7 @@ use crate::elf::{Code, Loaded};
 
 pub(crate) use flow::Known;
 pub(crate) use reach::Reached;
-pub(crate) use state::{State, is_store};
+pub(crate) use state::{State, stores};
 pub(crate) use values::{Origin, Value};
 
 /// A program with its symbols.
@@ -101,6 +101,11 @@ impl<'f> Program<'f> {
     /// Whether the file has a byte for an address.
     pub fn is_loaded(&self, address: u64) -> bool {
         self.loaded.data(address, 1).is_some()
+    }
+
+    /// Whether bytes at an address are of its variables.
+    pub fn is_variable(&self, address: u64, bytes: u64) -> bool {
+        self.loaded.is_written(address, bytes)
     }
 
     /// All functions, by address.

@@ -245,7 +245,8 @@ const KERNEL: &[(KernelRule, Evidence)] = &[
         v022_outside_writes::RULE,
         Evidence {
             method: "Of every write of the outside half to a register, the place that the machine code gives is found by following \
-                constants, and compared with a list for each driver, and for starting and sending.",
+                constants, and compared with a list for each driver, and for starting and sending; and of every write to memory, addresses \
+                that are numbers, in the instruction or handed over, are compared with the kernel's variables.",
             controls: &[SR_3_3, SR_5_2, CR_3_3, NDR_5_2, CIP_005_R1_3, NIS2_F],
         },
     ),

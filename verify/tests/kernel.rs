@@ -101,6 +101,75 @@ fn writes_that_are_not_on_the_list_are_found() {
     }
 }
 
+/// An outside half that does this before it sends.
+fn kernel_that_steps(code: &[u8]) -> Vec<u8> {
+    let step = "<noreturn_kernel::outside::Outside>::step";
+    kernel_with_other(1, step, &[code, &[0xe9], &to(1, code.len() + 1, 2)].concat())
+}
+
+#[test]
+fn writes_of_every_kind_to_what_is_no_variable_are_found() {
+    let absent = "::step at 0x1185 writes to the address 0xfeb00100, where the kernel has no variable";
+    let bit = "::step at 0x1180 writes a bit whose number is in a register";
+    let stack = "writes by the stack's pointer, which leads to something else than a stack";
+    let counted = "writes to an address that is counted from a number";
+    for (code, message) in [
+        (&b"\xb8\0\x01\xb0\xfe\x89\x08"[..], absent), // mov eax, feb00100h; mov [rax], ecx
+        (b"\x89\x0c\x25\0\x01\0\x40", "the address 0x40000100, where"), // mov [40000100h], ecx
+        (b"\xbf\0\x01\xb0\xfe\xab", absent),          // mov edi, feb00100h; stosd
+        (b"\xbf\0\x01\xb0\xfe\xa5", absent),          // movsd
+        (b"\xbf\0\x01\xb0\xfe\xf3\xab", "the address 0xfeb00100 and so many places behind it"), // rep stosd
+        (b"\xbb\0\x01\xb0\xfe\xf0\x0f\xc1\x0b", absent), // lock xadd [rbx], ecx
+        (b"\xbb\0\x01\xb0\xfe\xf0\x0f\xb1\x0b", absent), // lock cmpxchg [rbx], ecx
+        (b"\xbb\0\x01\xb0\xfe\x87\x0b", absent),      // xchg [rbx], ecx
+        (b"\xbb\0\x01\xb0\xfe\x8f\x03", absent),      // pop [rbx]
+        (b"\x48\x0f\xab\x07", bit),                   // bts [rdi], rax
+        (b"\xf0\x48\x0f\xb3\x07", bit),               // lock btr [rdi], rax
+        (b"\x0f\xbb\x07", bit),                       // btc [rdi], eax
+        (b"\x48\x8b\x27\x50", stack),                 // mov rsp, [rdi]; push rax
+        (b"\xbc\0\x01\xb0\xfe\x50", stack),           // mov esp, feb00100h; push rax
+        (b"\x48\x8b\x27\xff\xd0", stack),             // mov rsp, [rdi]; call rax
+        (b"\x48\x8b\x27\x9c", stack),                 // mov rsp, [rdi]; pushf
+        (b"\x65\x48\x8b\x04\x25\x08\0\0\0\x48\x8b\x60\x28\x50", stack), // mov rax, gs:[8]; mov rsp, [rax+28h]; push rax
+        (b"\xb8\0\0\xb0\xfe\x48\x03\x07\x89\x08", counted), // mov eax, feb00000h; add rax, [rdi]; mov [rax], ecx
+        (b"\xb8\0\0\xb0\xfe\x0f\xb6\x0f\x89\x34\x88", counted), // movzx ecx, [rdi]; mov [rax+rcx*4], esi
+        (b"\x65\x89\x08", "writes to a place in a segment that is not known"), // mov gs:[rax], ecx
+        (b"\x89\x0c\x25\x80\x11\0\0", "the address 0x1180, where"), // mov [1180h], ecx: its own code
+    ] {
+        assert_kernel_fails(&kernel_that_steps(code), "V022", message);
+    }
+    for code in [
+        &b"\x89\x0c\x25\xc0\x23\0\0"[..], // mov [23c0h], ecx: a variable
+        b"\xbf\xc0\x23\0\0\xab",          // mov edi, 23c0h; stosd
+        b"\x0f\xba\x2f\x03",              // bts dword [rdi], 3
+        b"\x48\x83\xe4\xc0\x50\x58",      // and rsp, -40h; push rax; pop rax
+        b"\x48\x8d\x7c\x24\xf0\xf3\xaa",  // lea rdi, [rsp-10h]; rep stosb
+        b"\x65\x48\x8b\x04\x25\x08\0\0\0\x48\x8b\x60\x20\x50", // mov rax, gs:[8]; mov rsp, [rax+20h]; push rax
+    ] {
+        let findings = judge_kernel(&kernel_that_steps(code));
+        assert!(findings.iter().all(|finding| matches!(finding.outcome, Outcome::Pass(_))), "{findings:?}");
+    }
+}
+
+/// Who writes by what it was given is asked of who gives it.
+#[test]
+fn addresses_that_are_handed_over_are_found() {
+    let message = "hands over the address 0xfeb00100, where the kernel has no variable to <noreturn_kernel::outside::Outside>::step";
+    for writes in [&b"\x89\x37"[..], b"\xf3\xaa", b"\x48\x89\xfb\x89\x33"] {
+        // It writes to [rdi], and calls itself: mov edi, feb00100h; call step
+        let code = [writes, b"\xbf\0\x01\xb0\xfe\xe8"].concat();
+        let code = [&code[..], &to(1, code.len(), 1)].concat();
+        assert_kernel_fails(&kernel_that_steps(&code), "V022", message);
+    }
+    // mov [rdi+rsi*8], rax: an index that is not known.
+    let code = [&b"\x48\x89\x04\xf7\xbf\0\x01\xb0\xfe\xe8"[..], &to(1, 10, 1)].concat();
+    assert_kernel_fails(
+        &kernel_that_steps(&code),
+        "V022",
+        "hands over an address that is counted from a number",
+    );
+}
+
 /// In a loop, by a table on the stack: every place is found, and nothing is refused that is on the list.
 #[test]
 fn places_that_a_loop_takes_from_a_table_are_known() {

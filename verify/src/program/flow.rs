@@ -115,7 +115,7 @@ impl<'p, 'f> Known<'p, 'f> {
     fn arrive(&mut self, target: u64, state: &State) -> bool {
         let visits = self.visits.entry(target).or_default();
         *visits += 1;
-        let state = if *visits > VISITS_MAX { &State::unknown() } else { state };
+        let state = if *visits > VISITS_MAX { &state.widened() } else { state };
         match self.states.get_mut(&target) {
             Some(known) => known.join(state),
             None => {

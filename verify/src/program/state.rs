@@ -10,7 +10,7 @@ use iced_x86::{ConditionCode, Instruction, OpKind, Register};
 
 use super::Program;
 use super::values::{Origin, Value, mask};
-pub(crate) use step::is_store;
+pub(crate) use step::stores;
 
 const REGISTERS: usize = 16;
 const STACK_POINTER: usize = 4;
@@ -44,9 +44,17 @@ impl State {
         Self { registers, stack: BTreeMap::new(), compared: None }
     }
 
-    /// Where nothing is known.
-    pub const fn unknown() -> Self {
-        Self { registers: [const { Value::Any }; REGISTERS], stack: BTreeMap::new(), compared: None }
+    /// Where nothing is known but that the stack is the function's.
+    pub fn unknown() -> Self {
+        let mut registers = [const { Value::Any }; REGISTERS];
+        registers[STACK_POINTER] = Value::Near(Origin::Stack);
+        Self { registers, stack: BTreeMap::new(), compared: None }
+    }
+
+    /// What is left if distances are no longer told apart.
+    pub fn widened(&self) -> Self {
+        let registers = self.registers.each_ref().map(Value::widened);
+        Self { registers, stack: BTreeMap::new(), compared: None }
     }
 
     /// What a register holds, all of it or its lowest bytes.

@@ -22,7 +22,15 @@ pub(crate) enum Origin {
     Loaded(u64),
     /// What the call there returned.
     Returned(u64),
+    /// Hermit's own data of this processor core, which the base of a segment leads to (V027).
+    Core,
+    /// The stack that Hermit's system calls run on, as that data says.
+    KernelStack,
 }
+
+/// A number from here on, if it is not negative, is no distance within the kernel or one of its objects: as part of an address it is a place in
+/// the machine.
+const ABSOLUTE_MIN: u64 = 1 << 24;
 
 /// What a register or a place on the stack can hold.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -31,6 +39,8 @@ pub(crate) enum Value {
     Any,
     /// One of so many distances from an origin.
     From(Origin, BTreeSet<u64>),
+    /// Any distance from an origin; of numbers, anything that can be counted from an absolute one.
+    Near(Origin),
 }
 
 impl Value {
@@ -38,7 +48,7 @@ impl Value {
         Self::From(Origin::Number, BTreeSet::from([number]))
     }
 
-    pub(super) const fn at(origin: Origin, offsets: BTreeSet<u64>) -> Self {
+    pub const fn at(origin: Origin, offsets: BTreeSet<u64>) -> Self {
         Self::From(origin, offsets)
     }
 
@@ -55,10 +65,41 @@ impl Value {
         self.numbers().filter(|numbers| numbers.len() == 1)?.first().copied()
     }
 
-    pub(super) fn or(&self, other: &Self) -> Self {
+    /// What it counts from, if it is a pointer: no number, and not anything.
+    pub const fn pointer(&self) -> Option<Origin> {
+        match self {
+            Self::From(Origin::Number | Origin::Word, _) | Self::Near(Origin::Number) | Self::Any => None,
+            Self::From(origin, _) | Self::Near(origin) => Some(*origin),
+        }
+    }
+
+    /// Whether it can be, or be counted from, an absolute address.
+    pub fn is_absolute(&self) -> bool {
+        match self {
+            Self::From(_, offsets) => offsets.iter().any(|offset| (ABSOLUTE_MIN..1 << 63).contains(offset)),
+            Self::Near(origin) => *origin == Origin::Number,
+            Self::Any => false,
+        }
+    }
+
+    /// Nothing but whether it can be an absolute address.
+    fn blurred(&self, other: &Self) -> Self {
+        if self.is_absolute() || other.is_absolute() { Self::Near(Origin::Number) } else { Self::Any }
+    }
+
+    /// The same at any distance.
+    pub fn widened(&self) -> Self {
+        match self.pointer() {
+            Some(origin) if !self.is_absolute() => Self::Near(origin),
+            _ => self.blurred(self),
+        }
+    }
+
+    pub fn or(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::From(a, left), Self::From(b, right)) if a == b => bounded(*a, left.union(right).copied()),
-            _ => Self::Any,
+            _ if self.pointer().is_some() && self.pointer() == other.pointer() => self.widened(),
+            _ => self.blurred(other),
         }
     }
 
@@ -74,13 +115,17 @@ impl Value {
         bounded(origin, left.iter().flat_map(|a| right.iter().map(|b| operation(*a, *b)).collect::<Vec<_>>()))
     }
 
-    pub(super) fn plus(&self, other: &Self) -> Self {
+    pub fn plus(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::From(origin, _), Self::From(Origin::Number, _))
             | (Self::From(Origin::Number, _), Self::From(origin, _)) => {
                 self.with(other, *origin, u64::wrapping_add)
             }
-            _ => Self::Any,
+            _ if self.is_absolute() || other.is_absolute() => Self::Near(Origin::Number),
+            _ => match (self.pointer(), other.pointer()) {
+                (Some(origin), None) | (None, Some(origin)) => Self::Near(origin),
+                _ => self.blurred(other),
+            },
         }
     }
 
@@ -89,7 +134,13 @@ impl Value {
             (Self::From(origin, _), Self::From(Origin::Number, _)) => {
                 self.with(other, *origin, u64::wrapping_sub)
             }
-            _ => Self::Any,
+            _ => match (self.pointer(), other.pointer()) {
+                (Some(origin), None) => Self::Near(origin),
+                // Room on the stack whose size was read from memory.
+                (Some(Origin::Stack), Some(other)) if other != Origin::Stack => Self::Near(Origin::Stack),
+                (None, None) => self.blurred(&Self::Any),
+                _ => Self::Any,
+            },
         }
     }
 
@@ -99,6 +150,8 @@ impl Value {
             (_, _, Some(mask)) if mask.count_ones() <= UNKNOWN_BITS_MAX => {
                 Self::at(Origin::Number, subsets(mask))
             }
+            // It is aligned.
+            (_, _, Some(mask)) if mask.cast_signed() < 0 => self.widened(),
             _ => Self::Any,
         }
     }
@@ -118,6 +171,7 @@ impl Value {
                 bounded(Origin::Number, words.iter().map(|word| word & mask(bytes)))
             }
             _ if bytes == 8 => self.clone(),
+            Self::Near(Origin::Number) if bytes == 4 => self.clone(),
             _ => self.map(|number| number & mask(bytes)),
         }
     }
@@ -136,7 +190,9 @@ fn subsets(mask: u64) -> BTreeSet<u64> {
 
 pub(super) fn bounded(origin: Origin, offsets: impl Iterator<Item = u64>) -> Value {
     let offsets: BTreeSet<_> = offsets.take(NUMBERS_MAX * NUMBERS_MAX).collect();
-    if offsets.len() > NUMBERS_MAX { Value::Any } else { Value::From(origin, offsets) }
+    let is_more = offsets.len() > NUMBERS_MAX;
+    let value = Value::From(origin, offsets);
+    if is_more { value.widened() } else { value }
 }
 
 pub(super) const fn mask(bytes: usize) -> u64 {

@@ -1,6 +1,8 @@
-//! V022: what the outside half writes to registers of devices.
+//! V022: what the outside half writes: to registers of devices, and to memory.
 
 mod allowed;
+mod handed;
+mod memory;
 
 use std::fmt;
 
@@ -8,7 +10,7 @@ use iced_x86::{FlowControl, Instruction, Mnemonic, Register};
 
 use super::names::all_or_first;
 use super::{KernelRule, outside};
-use crate::program::{Function, Known, Origin, Program, State, Value, branch_target, is_store};
+use crate::program::{Function, Known, Origin, Program, Reached, State, Value, branch_target, stores};
 use allowed::{ALLOWED, Allowed, Phase};
 
 /// How the kernel writes to registers, and where it gets them.
@@ -19,7 +21,8 @@ const MAPS: &str = "::map_registers";
 /// What else writes there by itself, at places that it is told.
 const ACCESSES: &str = "<noreturn_nic::memory::MmioRegion as noreturn_nic::registers::Registers>::";
 
-/// The outside half writes to no register of a device but those that are listed for its driver and for when it does.
+/// The outside half writes to no register of a device but those that are listed for its driver and for when it does, and to no memory at a place
+/// that is a number, but its variables.
 pub(super) const RULE: KernelRule =
     KernelRule { id: "V022", title: "the outside half writes only to registers on a list", check };
 
@@ -36,22 +39,31 @@ struct Write<'f> {
 
 fn check(program: &Program<'_>) -> Result<String, String> {
     let (all, running) = (outside::reach(program)?, outside::reach_running(program)?);
-    let writers = all.functions().filter(|function| concerns(program, function));
-    let judged: Vec<_> = writers
-        .flat_map(|function| {
-            let phase = if running.holds(function) { Phase::Running } else { Phase::Starting };
-            writes(program, function, phase).iter().map(Write::judge).collect::<Vec<_>>()
-        })
-        .collect();
+    let judged = judged(program, &all, &running);
     if judged.is_empty() {
         return Err("nothing of the outside half writes to a device, so names have changed".to_owned());
     }
-    all_or_first(judged.len(), judged.into_iter().filter_map(Result::err), "writes")
+    let count = judged.len();
+    let objections = judged.into_iter().filter_map(Result::err);
+    all_or_first(count, objections.chain(handed::objections(program, &all)), "writes")
+}
+
+/// Every write to a device, and what stands against it.
+fn judged(
+    program: &Program<'_>,
+    all: &Reached<'_, '_>,
+    running: &Reached<'_, '_>,
+) -> Vec<Result<(), String>> {
+    let writers = all.functions().filter(|function| concerns(program, function));
+    let judge = |function| {
+        let phase = if running.holds(function) { Phase::Running } else { Phase::Starting };
+        writes(program, function, phase).iter().map(Write::judge).collect::<Vec<_>>()
+    };
+    writers.flat_map(judge).collect()
 }
 
 /// Whether a function writes to registers: by a call, or because it is a driver's or maps them.
 fn concerns(program: &Program<'_>, function: &Function) -> bool {
-    let is_driver = function.name.contains(DRIVERS) && function.name.contains(REGISTERS);
     let calls = |instruction: Instruction| {
         let named = crate::program::addresses(&instruction);
         let pointed =
@@ -60,7 +72,11 @@ fn concerns(program: &Program<'_>, function: &Function) -> bool {
             .into_iter()
             .any(|target| is_named(program, target, |name| name.starts_with(ACCESS) || name.ends_with(MAPS)))
     };
-    !function.name.starts_with(ACCESSES) && (is_driver || program.instructions(function).any(calls))
+    !function.name.starts_with(ACCESSES) && (is_driver(function) || program.instructions(function).any(calls))
+}
+
+fn is_driver(function: &Function) -> bool {
+    function.name.contains(DRIVERS) && function.name.contains(REGISTERS)
 }
 
 fn is_named(program: &Program<'_>, address: u64, is_meant: impl Fn(&str) -> bool) -> bool {
@@ -71,9 +87,9 @@ fn is_named(program: &Program<'_>, address: u64, is_meant: impl Fn(&str) -> bool
 fn writes<'p>(program: &'p Program<'_>, function: &'p Function, phase: Phase) -> Vec<Write<'p>> {
     let mut writes = Vec::new();
     Known::of(program, function).visit(|instruction, state| {
-        let found =
-            called(program, instruction, state).or_else(|| stored(program, function, instruction, state));
-        writes.extend(found.map(|(place, value)| Write {
+        let found = called(program, instruction, state)
+            .map_or_else(|| stored(program, function, instruction, state), |called| vec![called]);
+        writes.extend(found.into_iter().map(|(place, value)| Write {
             function,
             phase,
             instruction: *instruction,
@@ -99,32 +115,44 @@ fn called(program: &Program<'_>, instruction: &Instruction, state: &State) -> Op
         .then(|| (state.register(Register::RDX), state.register(Register::RCX)))
 }
 
-/// A write by an instruction of its own, to what was mapped; in a driver also what may be that, since its pointer was read from memory or
+/// Writes by an instruction of its own, to what was mapped; in a driver also to what may be that, since its pointer was read from memory or
 /// is not known.
 fn stored(
     program: &Program<'_>,
     function: &Function,
     instruction: &Instruction,
     state: &State,
-) -> Option<(Value, Value)> {
-    if !is_store(instruction) {
-        return None;
-    }
-    let is_driver = function.name.contains(DRIVERS) && function.name.contains(REGISTERS);
-    let place = match state.address(instruction) {
-        Value::From(Origin::Returned(call), places) if is_of_map(program, call) => {
-            Value::From(Origin::Number, places)
-        }
-        Value::From(Origin::Loaded(_), places) if is_driver => Value::From(Origin::Number, places),
-        Value::Any if is_driver && !state.is_on_stack(instruction) => Value::Any,
-        _ => return None,
-    };
+) -> Vec<(Value, Value)> {
     let value = if instruction.mnemonic() == Mnemonic::Mov {
         state.operand(program, instruction, 1)
     } else {
         Value::Any
     };
-    Some((place, value))
+    let places = stores(instruction).into_iter().filter_map(|used| {
+        let place = of_device(program, function, state.place_of(&used))?;
+        Some(if is_repeated(instruction) { Value::Any } else { place })
+    });
+    places.map(|place| (place, value.clone())).collect()
+}
+
+/// Where in a device's registers a place is, if it can be one of them.
+fn of_device(program: &Program<'_>, function: &Function, place: Value) -> Option<Value> {
+    let is_driver = is_driver(function);
+    match place {
+        Value::From(Origin::Returned(call), places) if is_of_map(program, call) => {
+            Some(Value::at(Origin::Number, places))
+        }
+        Value::Near(Origin::Returned(call)) if is_of_map(program, call) => Some(Value::Any),
+        Value::From(Origin::Loaded(_), places) if is_driver => Some(Value::at(Origin::Number, places)),
+        Value::Near(Origin::Stack | Origin::KernelStack) => None,
+        Value::Any | Value::Near(_) if is_driver => Some(Value::Any),
+        _ => None,
+    }
+}
+
+/// Whether an instruction writes again and again, each time at the next place.
+const fn is_repeated(instruction: &Instruction) -> bool {
+    instruction.is_string_instruction() && (instruction.has_rep_prefix() || instruction.has_repne_prefix())
 }
 
 /// Whether a call gives a mapping of registers.

@@ -2,11 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use iced_x86::{Instruction, Register};
+use iced_x86::{Instruction, Register, UsedMemory};
 
 use super::{STACK_POINTER, State};
 use crate::program::Program;
 use crate::program::values::{Origin, Value, bounded};
+
+/// Where Hermit has the address of its data of this processor core in that data, which GS leads to, and where in it that of the stack for its
+/// system calls (`CoreLocal` of `hermit-kernel`).
+const CORE: u64 = 8;
+const KERNEL_STACK: u64 = 0x20;
 
 impl State {
     /// The address that an operand in memory has.
@@ -28,17 +33,36 @@ impl State {
         part(instruction.memory_base()).plus(&index).plus(&displacement)
     }
 
+    /// The address of memory that an instruction uses, whether an operand names it or not.
+    pub fn place_of(&self, used: &UsedMemory) -> Value {
+        let part = |register: Register| {
+            if register == Register::None { Value::number(0) } else { self.register(register) }
+        };
+        let index = match (u64::from(used.scale()), part(used.index())) {
+            (1, index) => index,
+            (scale, index) => index.map(|number| number.wrapping_mul(scale)),
+        };
+        part(used.base()).plus(&index).plus(&Value::number(used.displacement()))
+    }
+
     /// Whether an operand in memory is on the stack, wherever there.
     pub fn is_on_stack(&self, instruction: &Instruction) -> bool {
-        let is_of_stack =
-            |register: Register| matches!(self.register(register), Value::From(Origin::Stack, _));
+        let is_of_stack = |register: Register| {
+            matches!(self.register(register), Value::From(Origin::Stack, _) | Value::Near(Origin::Stack))
+        };
         let parts = [instruction.memory_base(), instruction.memory_index()];
         parts.into_iter().any(|part| part == Register::RSP || is_of_stack(part))
     }
 
     pub(super) fn load(&self, program: &Program<'_>, instruction: &Instruction) -> Value {
         let bytes = instruction.memory_size().size();
+        if is_core(instruction) {
+            return Value::at(Origin::Core, BTreeSet::from([0]));
+        }
         match self.address(instruction) {
+            Value::From(Origin::Core, places) if bytes == 8 && places.iter().eq([&KERNEL_STACK]) => {
+                Value::at(Origin::KernelStack, BTreeSet::from([0]))
+            }
             Value::From(Origin::Stack, places) => {
                 let mut found = places.iter().map(|place| self.slot(*place, bytes));
                 let first = found.next().unwrap_or(Value::Any);
@@ -85,7 +109,7 @@ impl State {
                     self.stack.insert(*place, (bytes, value.cut(bytes)));
                 }
             }
-            Value::Any if is_of_stack => self.forget_frame(),
+            Value::Any | Value::Near(_) if is_of_stack => self.forget_frame(),
             _ => {}
         }
     }
@@ -137,4 +161,13 @@ const fn is_given(value: &Value) -> bool {
 /// What an instruction reads from memory of which nothing is known.
 fn loaded(instruction: &Instruction) -> Value {
     Value::at(Origin::Loaded(instruction.ip()), BTreeSet::from([0]))
+}
+
+/// Whether an instruction reads where Hermit's data of this processor core is.
+fn is_core(instruction: &Instruction) -> bool {
+    let parts = [instruction.memory_base(), instruction.memory_index()];
+    instruction.segment_prefix() == Register::GS
+        && parts == [Register::None; 2]
+        && instruction.memory_displacement64() == CORE
+        && instruction.memory_size().size() == 8
 }

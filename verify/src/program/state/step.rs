@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use iced_x86::{Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind};
+use iced_x86::{Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind, UsedMemory};
 
 use super::{Compared, STACK_POINTER, State, gpr};
 use crate::program::Program;
@@ -31,7 +31,13 @@ impl State {
                 self.registers[STACK_POINTER] = top.plus(&Value::number(8));
                 return self.set(instruction.op0_register(), value);
             }
-            _ => self.clobber(instruction),
+            _ => {
+                let top = self.registers[STACK_POINTER].plus(&Value::number(pushed_bytes(instruction)));
+                self.clobber(instruction);
+                if pushed_bytes(instruction) != 0 {
+                    self.registers[STACK_POINTER] = top;
+                }
+            }
         }
         match (result, instruction.op0_kind()) {
             (Some(value), OpKind::Register) => self.set(instruction.op0_register(), value),
@@ -91,6 +97,9 @@ impl State {
     /// was given itself and keeps there.
     fn call(&mut self, at: u64) {
         for place in ARGUMENTS {
+            if self.registers[place] == Value::Near(Origin::Stack) {
+                self.forget_frame();
+            }
             if let Value::From(Origin::Stack, handed) = &self.registers[place] {
                 let lowest = handed.iter().map(|offset| offset.cast_signed()).min().unwrap_or(i64::MIN);
                 self.stack
@@ -103,13 +112,11 @@ impl State {
     }
 }
 
-/// Whether an instruction writes to memory that it names; what it pushes is not meant.
-pub(crate) fn is_store(instruction: &Instruction) -> bool {
+/// Every place in memory that an instruction writes, whether an operand names it or not.
+pub(crate) fn stores(instruction: &Instruction) -> Vec<UsedMemory> {
     let mut factory = InstructionInfoFactory::new();
-    let names_memory = instruction.op_count() > 0 && instruction.op0_kind() == OpKind::Memory;
-    names_memory
-        && !matches!(instruction.mnemonic(), Mnemonic::Push | Mnemonic::Call)
-        && factory.info(instruction).used_memory().iter().any(|used| is_write(used.access()))
+    let used = factory.info(instruction).used_memory().iter();
+    used.filter(|used| is_write(used.access())).copied().collect()
 }
 
 const fn is_write(access: OpAccess) -> bool {
@@ -118,6 +125,16 @@ const fn is_write(access: OpAccess) -> bool {
 
 fn is_zeroing(instruction: &Instruction) -> bool {
     instruction.op1_kind() == OpKind::Register && instruction.op0_register() == instruction.op1_register()
+}
+
+/// By how much an instruction that pushes or pops what no operand names moves the stack's pointer.
+fn pushed_bytes(instruction: &Instruction) -> u64 {
+    match instruction.mnemonic() {
+        Mnemonic::Pushfq | Mnemonic::Popfq => {
+            i64::from(instruction.stack_pointer_increment()).cast_unsigned()
+        }
+        _ => 0,
+    }
 }
 
 /// What is compared with what, if it is a register with a number.
