@@ -70,6 +70,13 @@ impl Lan {
         }
     }
 
+    /// Tells the judge of hosts on another wire, numbers 0 and up, which are no part of this.
+    pub fn expect(&mut self, hosts: usize) {
+        for number in 0..hosts {
+            self.judge.place(host_address(number), host_ethernet(number), true);
+        }
+    }
+
     /// The guest's time of the last frame, in microseconds.
     #[must_use]
     pub const fn now_us(&self) -> u64 {
@@ -117,6 +124,9 @@ impl Lan {
         self.now_us = self.now_us.max(now_us);
         let now_us = self.now_us;
         self.frames += 1;
+        for host in &self.hosts {
+            self.judge.place(host.address(), host.ethernet(), host.is_on(now_us));
+        }
         if let Err(offence) = self.judge.look(frame)
             && self.offences.len() < OFFENCES_MAX
         {
@@ -127,6 +137,7 @@ impl Lan {
         }
         let mut sent: Vec<_> = self.hosts.iter_mut().flat_map(|host| host.step(self.now_us)).collect();
         sent.extend(self.hostile.iter_mut().flat_map(|hostile| hostile.step(self.now_us, room)));
+        sent.iter().for_each(|frame| self.judge.hear(frame));
         sent
     }
 }

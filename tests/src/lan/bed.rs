@@ -42,6 +42,12 @@ pub fn devices(count: usize, period_us: u64) -> String {
     (0..count).map(device).collect()
 }
 
+/// An Ethernet address as the site file and the console have it.
+#[must_use]
+pub fn show(ethernet: [u8; 6]) -> String {
+    ethernet.map(|byte| format!("{byte:02x}")).join(":")
+}
+
 /// What a site with these devices says to the box.
 ///
 /// # Errors
@@ -59,7 +65,12 @@ impl Bed {
     /// If a part does not start.
     pub fn start(devices: String, hosts: usize, wire: Option<InsideWire>) -> Result<Self> {
         let folder = TempDir::new()?;
-        let plant = Plant::start(Lan::new(hosts, &config(&devices)?), folder.path())?;
+        let config = config(&devices)?;
+        let mut lan = Lan::new(hosts, &config);
+        if wire.is_some() {
+            lan.expect(config.devices.len());
+        }
+        let plant = Plant::start(lan, folder.path())?;
         let outside = folder.path().join("outside.pcap");
         // Two nanoseconds an instruction: the box's time passes more slowly than this machine's, so that answers are not late for it.
         let clock =

@@ -81,6 +81,12 @@ impl Host {
         self.address
     }
 
+    /// Whether it answers anybody now.
+    #[must_use]
+    pub const fn is_on(&self, now_us: u64) -> bool {
+        self.behaviour.is_on(self.since_us, now_us)
+    }
+
     /// Behaves so from now on.
     pub const fn set(&mut self, behaviour: Behaviour, now_us: u64) {
         (self.behaviour, self.since_us) = (behaviour, now_us);
@@ -123,7 +129,7 @@ impl Host {
 
     /// Its network stack, if it is on.
     fn stack(&mut self, now_us: u64) -> Option<&mut Stack> {
-        if !self.behaviour.is_on(self.since_us, now_us) {
+        if !self.is_on(now_us) {
             self.stack = None;
             return None;
         }

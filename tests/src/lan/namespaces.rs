@@ -5,7 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{MODBUS_PORT, PREFIX, host_address};
+use super::bed::show;
+use super::{MODBUS_PORT, PREFIX, host_address, host_ethernet};
 use crate::modbus::ModbusServer;
 
 /// The namespaces, and a server in each but the bridge's. They end when this is dropped.
@@ -18,7 +19,7 @@ pub struct Namespaces {
 }
 
 impl Namespaces {
-    /// Makes `hosts` namespaces with the addresses of hosts 0 and up, each with a server.
+    /// Makes `hosts` namespaces with the Ethernet and IPv4 addresses of hosts 0 and up, each with a server.
     ///
     /// # Errors
     /// If this process may not, or a server does not start.
@@ -77,6 +78,8 @@ impl Namespaces {
         ip(&format!("link add v{number} netns {bridge} type veth peer name eth0 netns {host}"))?;
         ip(&format!("-n {bridge} link set v{number} master plant up"))?;
         let address: Ipv4Addr = host_address(number);
+        let ethernet = show(host_ethernet(number));
+        ip(&format!("-n {host} link set eth0 address {ethernet}"))?;
         ip(&format!("-n {host} addr add {address}/{PREFIX} dev eth0"))?;
         ip(&format!("-n {host} link set eth0 up"))?;
         self.servers.push(ModbusServer::start_in(host, address, MODBUS_PORT)?);
