@@ -9,6 +9,7 @@
 
 pub mod bed;
 pub mod capture;
+mod claim;
 mod host;
 pub mod hostile;
 mod judge;
@@ -28,6 +29,7 @@ pub use judge::Judge;
 pub use running::Plant;
 
 use crate::network::INSIDE_MAC;
+use claim::Claim;
 
 /// Offences that are kept; the first tells enough.
 const OFFENCES_MAX: usize = 16;
@@ -36,6 +38,7 @@ const OFFENCES_MAX: usize = 16;
 pub struct Lan {
     hosts: Vec<Host>,
     hostile: Option<Hostile>,
+    claim: Option<Claim>,
     judge: Judge,
     offences: Vec<String>,
     /// Frames of the box.
@@ -63,6 +66,7 @@ impl Lan {
         Self {
             hosts: (0..hosts).map(host).collect(),
             hostile: None,
+            claim: None,
             judge: Judge::new(config, INSIDE_MAC),
             offences: Vec::new(),
             frames: 0,
@@ -113,6 +117,16 @@ impl Lan {
         self.hosts[host].move_to(ethernet);
     }
 
+    /// Has another machine, at `ethernet`, claim a host's IPv4 address once in `period_us` from now on.
+    pub fn claim(&mut self, host: usize, ethernet: [u8; 6], period_us: u64) {
+        self.claim = Some(Claim::new(ethernet, host_address(host), period_us, self.now_us));
+    }
+
+    /// Ends the claim; how often it was made.
+    pub fn end_claim(&mut self) -> u64 {
+        self.claim.take().map_or(0, |claim| claim.made())
+    }
+
     /// A flood from now on, or none; the frames of the one before.
     pub fn flood(&mut self, hostile: Option<Hostile>) -> u64 {
         std::mem::replace(&mut self.hostile, hostile).map_or(0, |hostile| hostile.sent())
@@ -136,6 +150,7 @@ impl Lan {
             host.take(now_us, frame);
         }
         let mut sent: Vec<_> = self.hosts.iter_mut().flat_map(|host| host.step(self.now_us)).collect();
+        sent.extend(self.claim.iter_mut().filter_map(|claim| claim.step(now_us)));
         sent.extend(self.hostile.iter_mut().flat_map(|hostile| hostile.step(self.now_us, room)));
         sent.iter().for_each(|frame| self.judge.hear(frame));
         sent

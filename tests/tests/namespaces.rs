@@ -28,7 +28,7 @@ fn percent(bed: &mut Bed, hosts: &mut Namespaces, first: usize) -> Result<f64> {
 fn independent_devices_are_asked_in_time_and_nothing_else_is_sent_to_them() -> Result<()> {
     let mut hosts = Namespaces::start(HOSTS)?;
     let wire = InsideWire::Tap(hosts.tap().to_owned());
-    let mut bed = Bed::start(devices(HOSTS, PERIOD_US), 0, Some(wire))?;
+    let mut bed = Bed::start(devices(HOSTS, PERIOD_US, None), 0, Some(wire))?;
     hosts.connect()?;
     let mut waited_us = 0;
     while hosts.requests()?.contains(&0) {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::capture::{Stamped, dump, read_file};
-use super::{Lan, MODBUS_PORT, Plant, host_address};
+use super::{Lan, MODBUS_PORT, Plant, host_address, host_ethernet};
 use crate::card::Card;
 use crate::machine::InsideWire;
 use crate::network::{INSIDE_ADDRESS, LAN_ADDRESS};
@@ -27,12 +27,14 @@ pub struct Bed {
     outside: PathBuf,
 }
 
-/// The devices of hosts 0 and up as the site file has them, asked once in `period_us`.
+/// The devices of hosts 0 and up as the site file has them, asked once in `period_us`; one may be pinned to its Ethernet address.
 #[must_use]
-pub fn devices(count: usize, period_us: u64) -> String {
+pub fn devices(count: usize, period_us: u64, pinned: Option<usize>) -> String {
     let device = |number| {
+        let mac = show(host_ethernet(number));
+        let pin = if pinned == Some(number) { format!("mac = \"{mac}\"\n") } else { String::new() };
         format!(
-            "\n[[modbus]]\nname = \"device-{number}\"\naddress = \"{}:{MODBUS_PORT}\"\nunit = 1\n\
+            "\n[[modbus]]\nname = \"device-{number}\"\naddress = \"{}:{MODBUS_PORT}\"\nunit = 1\n{pin}\
              backoff_ms_min = 500\nbackoff_ms_max = 2000\n\
              [[modbus.point]]\nname = \"count\"\nfunction = 3\naddress = 0\ntype = \"u32\"\nperiod_ms = {}\n",
             host_address(number),
@@ -102,17 +104,25 @@ impl Bed {
         passed.with_context(|| format!("the box said:\n{}", machine.said()))
     }
 
-    /// A counter of the box's, in a beacon from now on.
+    /// What the box has said on its console.
+    #[must_use]
+    pub fn said(&self) -> String {
+        self.world.machine.said()
+    }
+
+    /// The box's counters of these names, in a beacon from now on.
     ///
     /// # Errors
-    /// If there is none.
-    pub fn counter(&mut self, name: &str) -> Result<u64> {
+    /// If one is missing.
+    pub fn counters<const N: usize>(&mut self, names: [&str; N]) -> Result<[u64; N]> {
         const BEACONS_US: u64 = 3_000_000;
         self.pass(BEACONS_US)?;
         let broker = self.world.broker.as_ref().context("there is a broker")?;
         let states = broker.published(&format!("noreturn/{DIODE_NAME}/$state"))?;
         let last = states.last().context("no state was published")?;
-        last["counters"][name].as_u64().with_context(|| format!("no {name} in {last}"))
+        let counter = |name| last["counters"][name].as_u64().with_context(|| format!("no {name} in {last}"));
+        let found = names.into_iter().map(counter).collect::<Result<Vec<_>>>()?;
+        <[u64; N]>::try_from(found).map_err(|found| anyhow::anyhow!("{} counters, not {N}", found.len()))
     }
 
     /// Ends everything, and judges what the box has sent and what the receiver has made of it; the frames on the outside wire.

@@ -34,7 +34,8 @@ pub enum Behaviour {
         /// Time for which it is on, and then off.
         half_period_us: u64,
     },
-    /// Answers a byte in each segment, and tells everybody its Ethernet address with each frame that it takes.
+    /// Answers right in a byte a segment, with another transaction, with half of an answer, with garbage and with too little, in turns; and
+    /// tells everybody its Ethernet address with each frame that it takes.
     Odd,
 }
 
@@ -210,9 +211,9 @@ impl Stack {
                 break;
             }
             let reply = reply(&request, self.count);
+            let (reply, size) = if odd { odd_reply(reply, self.count) } else { (reply, usize::MAX) };
             self.count += 1;
             answered += 1;
-            let size = if odd { 1 } else { reply.len() };
             for piece in reply.chunks(size) {
                 // The box asks again only when it has the answer: there is room.
                 let _ = self.sockets.get_mut::<Socket<'_>>(handle).send_slice(piece);
@@ -221,6 +222,24 @@ impl Stack {
         }
         answered
     }
+}
+
+/// What an odd host makes of its answer number `count`, and how many bytes of it go into a segment.
+fn odd_reply(mut reply: Vec<u8>, count: u32) -> (Vec<u8>, usize) {
+    let all = reply.len();
+    match count % 5 {
+        0 => return (reply, 1),
+        1 => reply[0] ^= 0x80,
+        2 => reply.truncate(all / 2),
+        3 => reply.fill(0xa5),
+        // One register less, and it says so.
+        _ => {
+            reply.truncate(all - 2);
+            reply[5] -= 2;
+            reply[8] -= 2;
+        }
+    }
+    (reply, usize::MAX)
 }
 
 /// Frames between a host and its switch.

@@ -1,12 +1,12 @@
-//! 64 devices on one wire with the box: all healthy, ten off, one flapping, and in a flood; how much of what the site asks for is
-//! asked, counted at the devices by the box's own time.
+//! 64 devices on one wire with the box: all healthy, ten off, four in trouble of their own kinds, and in a flood; how much of what the site
+//! asks for is asked, counted at the devices by the box's own time.
 
 use std::ops::Range;
 
 use anyhow::{Context, Result, ensure};
 
-use super::bed::{Bed, devices};
-use super::{Behaviour, Hostile, Target, host_address};
+use super::bed::{Bed, devices, show};
+use super::{Behaviour, Host, Hostile, Target, host_address, host_ethernet};
 use crate::network::{INSIDE_IPV4, INSIDE_MAC};
 
 /// Devices of the site: as many as there may be.
@@ -16,10 +16,19 @@ const OFF: Range<usize> = 20..30;
 /// The device that flaps, once in three seconds.
 const FLAPPING: usize = 40;
 const HALF_PERIOD_US: u64 = 1_500_000;
+/// The device that answers wrong in every way.
+const ODD: usize = 41;
+/// The device that is replaced by a machine with another Ethernet address, and that address.
+const MOVED: usize = 42;
+const MOVED_TO: [u8; 6] = [2, 0, 0, 9, 9, 9];
+/// The device that the site file pins, and who claims its address, once in this time.
+const PINNED: usize = 43;
+const CLAIMANT: [u8; 6] = [2, 0, 0, 9, 9, 8];
+const CLAIM_US: u64 = 100_000;
 /// Time from one request to a device to the next.
 const PERIOD_US: u64 = 500_000;
 /// The box's time that each phase takes, and the most that it may take until every device is asked before it.
-const PHASE_US: u64 = 20_000_000;
+const PHASE_US: u64 = 60_000_000;
 const SETTLE_US: u64 = 30_000_000;
 /// What the period asks for of one device in a phase.
 pub const REQUESTS_OF_ONE: u64 = PHASE_US / PERIOD_US;
@@ -61,8 +70,10 @@ pub struct Measured {
     pub healthy: Phase,
     /// Ten are off.
     pub ten_off: Phase,
-    /// One is switched off and on again and again.
-    pub flapping: Phase,
+    /// One is switched off and on again and again, one is odd, one has moved, and one that is pinned is claimed by another machine.
+    pub troubled: Phase,
+    /// What the box and the device that moved know of that phase.
+    pub seen: Seen,
     /// Ten are off, and somebody floods the box.
     pub flood: Phase,
     /// Frames of the flood that were sent.
@@ -71,34 +82,87 @@ pub struct Measured {
     pub flood_received: u64,
 }
 
+/// What was seen of the devices that were in trouble.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Hosts that the box has found at another Ethernet address.
+    pub changed: u64,
+    /// ARP that the box has found to contradict the pin.
+    pub conflicts: u64,
+    /// How often the claimant has claimed.
+    pub claims: u64,
+    /// Replies that did not belong to the request, that had too little in them, and that did not come in time.
+    pub wrong_short_late: [u64; 3],
+    /// Requests that the device that moved had in the second half of the phase.
+    pub moved_requests: u64,
+    /// Whether the console has named the alarm of the odd device, the warning of the one that moved, and where that is.
+    pub said: [bool; 3],
+}
+
 /// Boots a box and takes it through all phases.
 ///
 /// # Errors
 /// If the box does anything that it may not: send something else, inside or outside, boot again, or leave a gap.
 pub fn measure() -> Result<Measured> {
-    let mut bed = Bed::start(devices(DEVICES, PERIOD_US), DEVICES, None)?;
+    let mut bed = Bed::start(devices(DEVICES, PERIOD_US, Some(PINNED)), DEVICES, None)?;
     settle(&mut bed, &all(|_| false))?;
     let healthy = phase(&mut bed, &all(|_| false))?;
     bed.plant.lan().set(OFF, Behaviour::Off);
     let ten_off = phase(&mut bed, &all(|number| OFF.contains(&number)))?;
     bed.plant.lan().set(OFF, Behaviour::Healthy);
     settle(&mut bed, &all(|_| false))?;
-    bed.plant.lan().set([FLAPPING], Behaviour::Flapping { half_period_us: HALF_PERIOD_US });
-    let flapping = phase(&mut bed, &all(|number| number == FLAPPING))?;
-    bed.plant.lan().set([FLAPPING], Behaviour::Healthy);
+    let (troubled, seen) = trouble(&mut bed)?;
     bed.plant.lan().set(OFF, Behaviour::Off);
-    let before = bed.counter(RECEIVED)?;
+    let [before] = bed.counters([RECEIVED])?;
     bed.plant.lan().flood(Some(Hostile::new(target(), FLOOD_FRAMES_PER_S, 7)));
-    let flood = phase(&mut bed, &all(|number| number == FLAPPING || OFF.contains(&number)))?;
+    let flood = phase(&mut bed, &all(|number| OFF.contains(&number)))?;
     let flood_sent = bed.plant.lan().flood(None);
-    let flood_received = bed.counter(RECEIVED)? - before;
-    let measured = Measured { healthy, ten_off, flapping, flood, flood_sent, flood_received };
+    let flood_received = bed.counters([RECEIVED])?[0] - before;
+    let measured = Measured { healthy, ten_off, troubled, seen, flood, flood_sent, flood_received };
     let frames = bed.finish().with_context(|| format!("without what was sent outside: {measured:#?}"))?;
     let times_us: Vec<u64> = frames.into_iter().map(|(at_us, _)| at_us).collect();
-    let Measured { healthy, ten_off, flapping, flood, .. } = measured;
-    let [healthy, ten_off, flapping, flood] =
-        [healthy, ten_off, flapping, flood].map(|phase| phase.with_outside(&times_us));
-    Ok(Measured { healthy, ten_off, flapping, flood, flood_sent, flood_received })
+    let Measured { healthy, ten_off, troubled, seen, flood, .. } = measured;
+    let [healthy, ten_off, troubled, flood] =
+        [healthy, ten_off, troubled, flood].map(|phase| phase.with_outside(&times_us));
+    Ok(Measured { healthy, ten_off, troubled, seen, flood, flood_sent, flood_received })
+}
+
+/// The phase of devices in trouble, which ends when they are all well.
+fn trouble(bed: &mut Bed) -> Result<(Phase, Seen)> {
+    const COUNTERS: [&str; 5] =
+        ["arp_changed", "arp_conflict", "modbus_wrong_reply", "modbus_short_reply", "modbus_reply_timeout"];
+    let before = bed.counters(COUNTERS)?;
+    {
+        let mut lan = bed.plant.lan();
+        lan.set([FLAPPING], Behaviour::Flapping { half_period_us: HALF_PERIOD_US });
+        lan.set([ODD], Behaviour::Odd);
+        lan.replace(MOVED, MOVED_TO);
+        lan.claim(PINNED, CLAIMANT, CLAIM_US);
+    }
+    let phase = phase(bed, &all(|number| [FLAPPING, ODD, MOVED].contains(&number)))?;
+    let second_half = phase.time_us.start + PHASE_US / 2..phase.time_us.end;
+    let (claims, moved_requests) = {
+        let mut lan = bed.plant.lan();
+        lan.set([FLAPPING, ODD], Behaviour::Healthy);
+        (lan.end_claim(), requests(&lan.hosts()[MOVED], &second_half))
+    };
+    settle(bed, &all(|_| false))?;
+    let after = bed.counters(COUNTERS)?;
+    let [changed, conflicts, wrong, short, late] = std::array::from_fn(|place| after[place] - before[place]);
+    let wrong_short_late = [wrong, short, late];
+    let (said, moved) = (bed.said(), host_address(MOVED));
+    let (from, to) = (show(host_ethernet(MOVED)), show(MOVED_TO));
+    let said = [
+        format!("alarm device_down \"device-{ODD}\" raised"),
+        "warning neighbour_changed raised".to_owned(),
+        format!("{moved} is now at {to}, no longer at {from}"),
+    ]
+    .map(|line| said.contains(&line));
+    Ok((phase, Seen { changed, conflicts, claims, wrong_short_late, moved_requests, said }))
+}
+
+fn requests(host: &Host, time_us: &Range<u64>) -> u64 {
+    host.requests_us().iter().filter(|at| time_us.contains(at)).count() as u64
 }
 
 /// The devices, by number, but for these.
@@ -145,10 +209,7 @@ fn phase(bed: &mut Bed, on: &[usize]) -> Result<Phase> {
     bed.pass(PHASE_US + PERIOD_US)?;
     let time_us = start_us..start_us + PHASE_US;
     let lan = bed.plant.lan();
-    let count = |&number: &usize| {
-        lan.hosts()[number].requests_us().iter().filter(|at| time_us.contains(at)).count() as u64
-    };
-    let requests: Vec<u64> = on.iter().map(count).collect();
+    let requests: Vec<u64> = on.iter().map(|&number| requests(&lan.hosts()[number], &time_us)).collect();
     Ok(Phase {
         requests: requests.iter().sum(),
         asked_for: on.len() as u64 * REQUESTS_OF_ONE,

@@ -9,6 +9,8 @@ use smoltcp::wire::{EthernetAddress, IpAddress, IpCidr};
 
 use super::host::Queues;
 use super::*;
+use crate::counting::reply;
+use crate::network::INSIDE_IPV4;
 
 const STEP_US: u64 = 10_000;
 const REQUEST: [u8; 12] = [0, 7, 0, 0, 0, 6, 1, 3, 0, 0, 0, 2];
@@ -74,6 +76,11 @@ impl Client {
             });
         }
         received
+    }
+
+    fn send(&mut self, request: &[u8]) {
+        let socket = self.sockets.get_mut::<Socket<'_>>(self.socket);
+        socket.send_slice(request).expect("it is connected");
     }
 
     /// Sends a request, and returns the value in the answer if there is one.
@@ -158,13 +165,41 @@ fn another_machine_with_the_same_address_has_another_ethernet_address() {
 }
 
 #[test]
-fn a_host_that_is_odd_answers_in_single_bytes_and_tells_everybody_its_address() {
+fn a_host_that_is_odd_answers_in_single_bytes_and_then_wrong_in_every_way() {
     let mut client = Client::new(1);
     client.lan.set([0], Behaviour::Odd);
     client.connect(0);
     client.pass(1_000_000);
     assert_eq!(client.ask(), Some(0));
+    let mut next = || {
+        client.send(&REQUEST);
+        client.pass(2_000_000)
+    };
+    let right = reply(&REQUEST, 1);
+    assert_eq!(next(), [&[0x80], &right[1..]].concat());
+    assert_eq!(next(), reply(&REQUEST, 2)[..6]);
+    assert_eq!(next(), [0xa5; 13]);
+    assert_eq!(next(), [0, 7, 0, 0, 0, 5, 1, 3, 2, 0, 0]);
+    assert_eq!(next(), reply(&REQUEST, 5));
     assert_eq!(client.lan.offences(), [""; 0]);
+}
+
+#[test]
+fn who_claims_an_address_does_so_once_a_period_until_it_is_told_to_stop() {
+    const OTHER: [u8; 6] = [2, 0, 0, 9, 9, 8];
+    let mut lan = Lan::new(2, &bed::config(&bed::devices(2, 100_000, None)).expect("the site is right"));
+    let request = hostile::arp_request(INSIDE_MAC, INSIDE_IPV4, host_address(0));
+    lan.take(1, &request, 0);
+    lan.claim(1, OTHER, 1_000_000);
+    let claims: Vec<_> = (1..=4).flat_map(|at| lan.take(at * 1_000_000, &request, 0)).collect();
+    let claims: Vec<_> = claims.into_iter().filter(|frame| frame[6..12] == OTHER).collect();
+    let told = [
+        hostile::arp_reply(OTHER, host_address(1), INSIDE_MAC, INSIDE_IPV4),
+        hostile::arp_request(OTHER, host_address(1), INSIDE_IPV4),
+    ];
+    assert_eq!(claims, [&told[..], &told[..1]].concat());
+    assert_eq!(lan.end_claim(), 3);
+    assert!(lan.take(9_000_000, &request, 0).iter().all(|frame| frame[6..12] != OTHER));
 }
 
 /// The client is no diode: it writes, and the judge sees it.
@@ -173,8 +208,7 @@ fn a_box_that_writes_is_caught() {
     let mut client = Client::new(1);
     client.connect(0);
     client.pass(1_000_000);
-    let socket = client.sockets.get_mut::<Socket<'_>>(client.socket);
-    socket.send_slice(&[0, 1, 0, 0, 0, 6, 1, 6, 0, 0, 0, 1]).expect("it is connected");
+    client.send(&[0, 1, 0, 0, 0, 6, 1, 6, 0, 0, 0, 1]);
     client.pass(100_000);
     let [offence, ..] = client.lan.offences() else { panic!("nothing was noticed") };
     assert!(offence.contains("a Modbus function that does not read"), "{offence}");
