@@ -194,3 +194,20 @@ fn a_file_that_is_rotated_under_load_has_every_line_once_in_one_of_the_files() {
     assert_eq!(records.len(), unique.len(), "a line is in two files");
     assert_eq!(unique, (0..2).flat_map(|source| (0..900).map(move |n| (source, n))).collect());
 }
+
+/// Also where there is no file that could be opened again, and as soon as the daemon is there.
+#[test]
+fn a_hangup_without_a_file_stops_nothing() {
+    for output in ["", "[json_lines]\npath = \"-\"\n"] {
+        let mut daemon = Daemon::start_in(folder("", output), |_| {});
+        let mut diode = Diode::new(1, &NAMES);
+        for _ in 0..3 {
+            daemon.process.signal(Signal::HUP);
+            daemon.send(&say(&mut diode, 20));
+            daemon.process.signal(Signal::HUP);
+        }
+        let heard = daemon.wait_until(|status| status["records"] == 60);
+        assert_eq!(heard["diodes"].as_array().map(Vec::len), Some(1), "{heard}");
+        daemon.stop(Signal::TERM);
+    }
+}
