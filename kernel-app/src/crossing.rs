@@ -1,7 +1,6 @@
 //! The ring's memory. The only thing that both halves hold an end of: one that can be written, and one that cannot.
 
 use noreturn_ring::Shape;
-use noreturn_wire::MessageError;
 use noreturn_wire::crossing::CROSSING_BYTES_MAX;
 
 use crate::fatal::Fatal;
@@ -17,28 +16,6 @@ pub const BYTES: u64 = SHAPE.words() as u64 * 8;
 pub type Writer = noreturn_ring::Writer<'static>;
 /// The outside's end.
 pub type Reader = noreturn_ring::Reader<'static>;
-
-/// The inside's end, with what became of each entry.
-pub struct Entries {
-    writer: Writer,
-    /// Entries written.
-    pub written: u64,
-    /// Entries that could not be encoded, or do not fit; dropped.
-    pub refused: u64,
-}
-
-impl Entries {
-    pub fn new(writer: Writer) -> Self {
-        Self { writer, written: 0, refused: 0 }
-    }
-
-    /// Writes and counts an entry; its length in bytes, if it was written.
-    pub fn write(&mut self, entry: Result<&[u8], MessageError>) -> Option<usize> {
-        let written = entry.ok().filter(|entry| self.writer.write(entry).is_ok());
-        *if written.is_some() { &mut self.written } else { &mut self.refused } += 1;
-        written.map(<[u8]>::len)
-    }
-}
 
 /// Makes the ring; its memory lives for ever.
 pub fn ring(machine: &mut Machine) -> Result<(Writer, Reader), Fatal> {

@@ -15,11 +15,12 @@ use noreturn_inside::{Card, Devices, Stack};
 use noreturn_nic::ethernet::{FRAME_BYTES_MAX, StationAddress};
 use noreturn_nic::{InsideCard, LinkSight};
 use noreturn_status::Backlog;
+use noreturn_ring::CountingWriter;
 use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_clock, encode_counters, encode_message};
 use noreturn_wire::{Class, Counter, Counters, Message};
 
 use crate::clock::Clock;
-use crate::crossing::{Entries, Writer};
+use crate::crossing::Writer;
 use crate::facts::Facts;
 use crate::fatal::say;
 use crate::settings;
@@ -41,7 +42,7 @@ pub struct Inside {
     classes: Vec<Class>,
     announcer: Announcer,
     counters: Counters,
-    entries: Entries,
+    entries: CountingWriter<'static>,
     snapshot_at_us: u64,
 }
 
@@ -72,7 +73,7 @@ impl Inside {
             classes,
             announcer: Announcer::new(config.sources, config.link.announce_period_ms, uptime_us),
             counters: Counters::default(),
-            entries: Entries::new(writer),
+            entries: CountingWriter::new(writer),
             snapshot_at_us: 0,
         }
     }
@@ -139,14 +140,19 @@ impl Inside {
         let answers = card.receive_answers_invalid + card.transmit.answers_invalid;
         self.counters.set(Counter::InsideAnswersInvalid, answers);
         // This entry is one of them.
-        self.counters.set(Counter::RingWritten, self.entries.written + 1);
-        self.counters.set(Counter::RingRefused, self.entries.refused);
+        self.counters.set(Counter::RingWritten, self.entries.written() + 1);
+        self.counters.set(Counter::RingRefused, self.entries.refused());
         self.entries.write(encode_counters(&self.counters, &mut [0; CROSSING_BYTES_MAX]));
     }
 }
 
 /// Writes a message into the ring; one that will be kept may wait there for the outside link.
-fn write(entries: &mut Entries, backlog: &mut Backlog, class: Class, message: &Message<'_>) {
+fn write(
+    entries: &mut CountingWriter<'_>,
+    backlog: &mut Backlog,
+    class: Class,
+    message: &Message<'_>,
+) {
     let bytes = entries.write(encode_message(class, message, &mut [0; CROSSING_BYTES_MAX]));
     if let Some(bytes) = bytes.filter(|_| message.is_kept()) {
         // The entry is a little longer than the message that is kept: the bound stays one.

@@ -12,6 +12,10 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod counting;
+
+pub use counting::CountingWriter;
+
 #[cfg(not(loom))]
 use core::sync::atomic::{AtomicU64, Ordering, fence};
 // `tests/ring-model` compiles this file so.

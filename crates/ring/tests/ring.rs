@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use noreturn_ring::{DoesNotFit, Read, Reader, Shape, Writer};
+use noreturn_ring::{CountingWriter, DoesNotFit, Read, Reader, Shape, Writer};
 
 const SHAPE: Shape = Shape { entries: 4, entry_bytes_max: 20 };
 
@@ -98,4 +98,22 @@ fn racing_ends_never_tear_an_entry() {
     });
     assert_eq!(read + lost, ENTRIES);
     assert!(read > 0);
+}
+
+#[test]
+fn an_entry_that_is_not_encoded_or_too_long_is_counted_and_the_next_one_is_written() {
+    let memory = memory(SHAPE);
+    let (writer, mut reader) = ends(&memory, SHAPE);
+    let mut writer = CountingWriter::new(writer);
+    assert_eq!(writer.write::<DoesNotFit>(Ok(&[1; 20])), Some(20));
+    assert_eq!(writer.write(Err(DoesNotFit)), None);
+    assert_eq!((writer.written(), writer.refused()), (1, 1));
+    assert_eq!(writer.write::<DoesNotFit>(Ok(&[2; 21])), None);
+    assert_eq!((writer.written(), writer.refused()), (1, 2));
+    assert_eq!(writer.write::<DoesNotFit>(Ok(&[3])), Some(1));
+    assert_eq!((writer.written(), writer.refused()), (2, 2));
+    let mut buffer = [0; 20];
+    assert_eq!(reader.read(&mut buffer), Some(Read::Entry(20)));
+    assert_eq!(reader.read(&mut buffer), Some(Read::Entry(1)));
+    assert_eq!((buffer[0], reader.read(&mut buffer)), (3, None));
 }
