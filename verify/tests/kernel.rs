@@ -221,6 +221,8 @@ fn ports_and_privileged_instructions_are_only_where_they_are_listed() {
         (b"\x0f\x05\xc3", "V027", "(syscall"),
         (b"\xcd\x80\xc3", "V027", "(int 80h"),
         (b"\x48\xcf", "V027", "a return from an interrupt"),
+        (b"\x0f\xc7\xf0\xc3", "V027", "the processor's random numbers"),
+        (b"\x48\x0f\xc7\xf8\xc3", "V027", "(rdseed"),
     ] {
         assert_kernel_fails(&kernel_with("noreturn_kernel::x", code), id, message);
     }

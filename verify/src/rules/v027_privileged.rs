@@ -24,7 +24,7 @@ const MAP_PAGE: &str = "noreturn_kernel::machine::map_page";
 type Kind = (&'static str, fn(&Instruction) -> bool, Names);
 
 /// Kinds of instructions, and which functions may have them. One that is privileged and of no kind is refused wherever it is.
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
     (
         "model-specific registers",
         |i| matches!(i.mnemonic(), Mnemonic::Rdmsr | Mnemonic::Wrmsr),
@@ -124,6 +124,12 @@ const KINDS: [Kind; 9] = [
         |i| matches!(i.mnemonic(), Mnemonic::Cli | Mnemonic::Sti),
         Names { exact: &["main"], within: &["hermit", "hermit_sync", "interrupt_mutex", "noreturn_kernel"] },
     ),
+    (
+        // They are asked at start alone: a processor whose source fails later does not stop a box that runs.
+        "the processor's random numbers",
+        |i| matches!(i.mnemonic(), Mnemonic::Rdrand | Mnemonic::Rdseed),
+        Names { exact: &[], within: &["noreturn_kernel::entropy"] },
+    ),
 ];
 
 /// Instructions that change what the processor is, are in functions that are listed for them, and in no others.
@@ -156,7 +162,7 @@ fn judge(function: &Function, instruction: &Instruction) -> Option<String> {
     ))
 }
 
-/// Whether an instruction is privileged, or leads into or out of privileged code; ports are V023's.
+/// Whether an instruction is privileged, leads into or out of privileged code, or asks for random numbers; ports are V023's.
 fn is_special(instruction: &Instruction) -> bool {
     use Mnemonic::{
         In, Insb, Insd, Insw, Int, Int1, Into, Iret, Iretd, Iretq, Out, Outsb, Outsd, Outsw, Rdfsbase,
@@ -166,7 +172,7 @@ fn is_special(instruction: &Instruction) -> bool {
         In | Insb | Insw | Insd | Out | Outsb | Outsw | Outsd => false,
         Int | Int1 | Into | Iret | Iretd | Iretq | Retf | Rdfsbase | Rdgsbase | Wrfsbase | Wrgsbase => true,
         Syscall | Sysenter | Vmcall | Vmmcall => true,
-        Mnemonic::Monitor | Mnemonic::Mwait => true,
+        Mnemonic::Monitor | Mnemonic::Mwait | Mnemonic::Rdrand | Mnemonic::Rdseed => true,
         _ => instruction.is_privileged() || is_segment(instruction.op0_register()),
     }
 }
