@@ -1,19 +1,20 @@
 //! Listeners of the status, and clients that end in every way.
 
 mod common;
+#[path = "common/wire.rs"]
+mod wire;
 
-use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 
-use common::{OWN, OWN_MAC, config, mac};
-use etherparse::{PacketBuilder, SlicedPacket, TcpHeader, TransportSlice};
-use noreturn_inside::ethernet::FRAME_BYTES_MAX;
+use common::{OWN_MAC, config, mac};
+use etherparse::TcpHeader;
 use noreturn_inside::random::Generator;
-use noreturn_inside::{Card, Listener, Stack};
+use noreturn_inside::{Listener, Stack};
 use noreturn_status::http::Http;
 use noreturn_status::modbus::Modbus;
 use noreturn_status::{Facts, Panel, Server};
 use noreturn_wire::{BootId, Counter, Counters, DmaFence, LastStop, Release, Watchdog};
+use wire::Wire;
 
 const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 1, 0, 77);
 const PORT: u16 = 502;
@@ -22,35 +23,8 @@ const TRANSMIT_BYTES: usize = 4096;
 /// More than one segment ever takes.
 const STEPS_MAX: usize = 10;
 
-/// A cable to clients.
-#[derive(Default)]
-struct Cable {
-    to_box: VecDeque<Vec<u8>>,
-    /// Segments, and how many bytes each carries.
-    from_box: VecDeque<(TcpHeader, usize)>,
-}
-
-impl Card for Cable {
-    fn receive(&mut self, frame: &mut [u8; FRAME_BYTES_MAX]) -> Option<usize> {
-        let next = self.to_box.pop_front()?;
-        frame[..next.len()].copy_from_slice(&next);
-        Some(next.len())
-    }
-
-    fn has_room(&mut self) -> bool {
-        true
-    }
-
-    fn transmit(&mut self, frame: &[u8]) {
-        let packet = SlicedPacket::from_ethernet(frame).expect("the box sends frames");
-        if let Some(TransportSlice::Tcp(tcp)) = packet.transport {
-            self.from_box.push_back((tcp.to_header(), tcp.payload().len()));
-        }
-    }
-}
-
 struct Bed<S> {
-    cable: Cable,
+    wire: Wire,
     stack: Stack,
     panel: Panel,
     listeners: Vec<Listener<S>>,
@@ -60,8 +34,8 @@ struct Bed<S> {
 
 impl<S: Server> Bed<S> {
     fn new(server: fn() -> S) -> Self {
-        let (mut cable, config) = (Cable::default(), config([]));
-        let mut stack = Stack::new(&mut cable, OWN_MAC, &config, &mut Generator::new([1; 32]), 0);
+        let (mut wire, config) = (Wire::default(), config([]));
+        let mut stack = Stack::new(&mut wire, OWN_MAC, &config, &mut Generator::new([1; 32]), 0);
         let facts = Facts {
             image_sha256: [1; 32],
             config_sha256: [2; 32],
@@ -74,7 +48,7 @@ impl<S: Server> Bed<S> {
         let listeners =
             (0..LISTENERS).map(|_| Listener::new(PORT, TRANSMIT_BYTES, server(), &mut stack)).collect();
         let panel = Panel::new(facts, &config);
-        let mut bed = Self { cable, stack, panel, listeners, counters: Counters::default(), now_us: 0 };
+        let mut bed = Self { wire, stack, panel, listeners, counters: Counters::default(), now_us: 0 };
         bed.step();
         bed
     }
@@ -87,7 +61,7 @@ impl<S: Server> Bed<S> {
 
     /// The stack, then every listener; whether anything happened.
     fn step_once(&mut self) -> bool {
-        let mut busy = self.stack.poll(&mut self.cable, self.now_us, &mut self.counters);
+        let mut busy = self.stack.poll(&mut self.wire, self.now_us, &mut self.counters);
         for listener in &mut self.listeners {
             busy |= listener.step(self.now_us, &mut self.stack, &self.panel, &mut self.counters);
         }
@@ -96,10 +70,7 @@ impl<S: Server> Bed<S> {
 
     /// A segment of a client, which has come and been answered when this returns.
     fn hear(&mut self, header: &TcpHeader, payload: &[u8]) {
-        let mut frame = Vec::new();
-        let packet = PacketBuilder::ethernet2(mac(77), OWN_MAC).ipv4(CLIENT.octets(), OWN.octets(), 64);
-        packet.tcp_header(header.clone()).write(&mut frame, payload).expect("a vector takes it");
-        self.cable.to_box.push_back(frame);
+        self.wire.hear(mac(77), CLIENT, header, payload);
         self.step();
     }
 
@@ -110,17 +81,25 @@ impl<S: Server> Bed<S> {
         self.answer(port)
     }
 
+    fn take_segments(&mut self) -> Vec<(TcpHeader, usize)> {
+        let segments = self.wire.segments();
+        self.wire.from_box.clear();
+        segments
+    }
+
     /// The latest segment to the client at `port`.
     fn answer(&mut self, port: u16) -> Option<TcpHeader> {
-        let segments = std::mem::take(&mut self.cable.from_box);
-        segments.into_iter().map(|(segment, _)| segment).rfind(|segment| segment.destination_port == port)
+        self.take_segments()
+            .into_iter()
+            .map(|(segment, _)| segment)
+            .rfind(|segment| segment.destination_port == port)
     }
 
     /// Acknowledges what comes until the box closes, but not the close; the sequence number of that.
     fn read_all(&mut self, header: &mut TcpHeader) -> u32 {
         loop {
-            let segments = std::mem::take(&mut self.cable.from_box);
-            let (last, bytes) = segments.back().expect("the box goes on");
+            let segments = self.take_segments();
+            let (last, bytes) = segments.last().expect("the box goes on");
             header.acknowledgment_number = last.sequence_number.wrapping_add(*bytes as u32);
             if last.fin {
                 return header.acknowledgment_number;
