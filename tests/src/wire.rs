@@ -1,7 +1,8 @@
 //! The outside wire: takes every Ethernet frame that the box sends, checks that it is one of the diode's,
-//! and passes its payload on to the receiver, over a network as bad as it is told to be.
+//! and passes its payload on to the receiver, over a network as bad as it is told to be. A test fails when its wire ends
+//! after a frame that is none of the diode's, whether the test has asked or not.
 
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use crate::machine::OutsideWire;
-use crate::network::diode_payload;
+use crate::network::{diode_payload, payload_to};
 use crate::ports::{free_udp, loopback};
 use crate::random::Random;
 
@@ -29,6 +30,9 @@ pub struct Faults {
     /// Arrive with a flipped bit.
     pub corrupted: u64,
 }
+
+/// Another destination that the site file names, and its Ethernet address.
+pub type Destination = ([u8; 6], SocketAddrV4);
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -69,12 +73,20 @@ impl Wire {
     /// # Errors
     /// If there is no socket to be had.
     pub fn lay(receiver_port: u16, faults: Faults) -> Result<Self> {
+        Self::lay_to(receiver_port, None, faults)
+    }
+
+    /// Does the same where the box may also send to `other`; that is not passed on.
+    ///
+    /// # Errors
+    /// If there is no socket to be had.
+    pub fn lay_to(receiver_port: u16, other: Option<Destination>, faults: Faults) -> Result<Self> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         socket.set_read_timeout(Some(Duration::from_millis(50)))?;
         let address = socket.local_addr()?;
         let seen = Arc::new(Seen::default());
         let (ours, theirs) = (Arc::clone(&seen), socket.try_clone()?);
-        let thread = std::thread::spawn(move || carry(&theirs, receiver_port, faults, &ours));
+        let thread = std::thread::spawn(move || carry(&theirs, receiver_port, other, faults, &ours));
         Ok(Self { address, socket, seen, thread: Some(thread) })
     }
 
@@ -165,10 +177,15 @@ impl Drop for Wire {
             // A panic of the thread has been printed already.
             let _ = thread.join();
         }
+        if !std::thread::panicking()
+            && let Err(foreign) = self.check()
+        {
+            panic!("{foreign}");
+        }
     }
 }
 
-fn carry(socket: &UdpSocket, receiver_port: u16, faults: Faults, seen: &Seen) {
+fn carry(socket: &UdpSocket, receiver_port: u16, other: Option<Destination>, faults: Faults, seen: &Seen) {
     let mut random = Random(faults.seed);
     let mut late: Option<(Vec<u8>, u64)> = None;
     let mut buffer = [0; 2048];
@@ -178,7 +195,11 @@ fn carry(socket: &UdpSocket, receiver_port: u16, faults: Faults, seen: &Seen) {
             // Whoever has tapped it may have seen enough.
             let _ = tap.send(buffer[..length].to_vec());
         }
-        let payload = match diode_payload(&buffer[..length], receiver_port) {
+        let frame = &buffer[..length];
+        if other.is_some_and(|(ethernet, address)| payload_to(frame, ethernet, address).is_ok()) {
+            continue;
+        }
+        let payload = match diode_payload(frame, receiver_port) {
             Ok(payload) => payload.to_vec(),
             Err(what) => {
                 seen.note_foreign(what);
@@ -229,4 +250,48 @@ fn disturb(
         None => None,
     };
     arrives
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::network::{OUTSIDE_ADDRESS, OUTSIDE_PORT, RECEIVER_ADDRESS, RECEIVER_MAC};
+
+    const PORT: u16 = 4101;
+    const OTHER: Destination = ([1, 0, 0x5e, 1, 2, 3], SocketAddrV4::new(Ipv4Addr::new(239, 1, 2, 3), 4102));
+
+    fn frame(ethernet: [u8; 6], destination: SocketAddrV4) -> Vec<u8> {
+        let packet = etherparse::PacketBuilder::ethernet2([2; 6], ethernet)
+            .ipv4(OUTSIDE_ADDRESS.octets(), destination.ip().octets(), 64)
+            .udp(OUTSIDE_PORT, destination.port());
+        let mut frame = Vec::new();
+        packet.write(&mut frame, &[7; 30]).unwrap();
+        frame
+    }
+
+    /// Whether the test fails when a wire ends that has carried one frame of the diode's and then this one.
+    fn fails(other: Option<Destination>, last: &[u8]) -> bool {
+        let wire = Wire::lay_to(PORT, other, Faults::default()).unwrap();
+        let card = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let own = frame(RECEIVER_MAC, SocketAddrV4::new(RECEIVER_ADDRESS, PORT));
+        let tap = wire.tap();
+        for frame in [&own, last] {
+            card.send_to(frame, wire.address).unwrap();
+            assert_eq!(tap.recv_timeout(Duration::from_secs(60)).unwrap(), frame);
+        }
+        catch_unwind(AssertUnwindSafe(|| drop(wire))).is_err()
+    }
+
+    #[test]
+    fn a_test_fails_when_its_wire_ends_after_a_frame_of_another_kind_or_destination() {
+        let own = frame(RECEIVER_MAC, SocketAddrV4::new(RECEIVER_ADDRESS, PORT));
+        assert!(!fails(None, &own));
+        assert!(fails(None, &frame(OTHER.0, OTHER.1)));
+        assert!(!fails(Some(OTHER), &frame(OTHER.0, OTHER.1)));
+        assert!(fails(Some(OTHER), &frame(RECEIVER_MAC, OTHER.1)));
+        assert!(fails(Some(OTHER), &[0xff; 60]));
+    }
 }

@@ -16,7 +16,7 @@ use crate::process::wait_for;
 use crate::receiver::{ReceiverSettings, RunningReceiver};
 use crate::repository::planted_kernel;
 use crate::site::{DIODE_NAME, Image, Site, build, build_with};
-use crate::wire::{Faults, Wire};
+use crate::wire::{Destination, Faults, Wire};
 
 /// What a test wants of its site.
 #[derive(Clone, Debug)]
@@ -39,6 +39,8 @@ pub struct Plan<'a> {
     pub fault: Option<&'a str>,
     /// What goes wrong on the outside wire.
     pub faults: Faults,
+    /// A destination besides the receiver.
+    pub other_destination: Option<Destination>,
     /// Whether there is a broker.
     pub broker: bool,
     /// Whether somebody else signs the image that boots: not the owner of the one that the receiver expects.
@@ -64,6 +66,7 @@ impl Plan<'_> {
             remapping: Remapping::None,
             fault: None,
             faults: Faults::default(),
+            other_destination: None,
             broker: false,
             of_another_owner: false,
             modbus,
@@ -136,7 +139,7 @@ impl World {
             live: false,
         };
         let receiver = RunningReceiver::start(folder.path(), &settings)?;
-        let wire = Wire::lay(receiver_port, plan.faults)?;
+        let wire = Wire::lay_to(receiver_port, plan.other_destination, plan.faults)?;
         let card = loopback(free_udp()?);
         let frames = wire.frames_to(Some(card))?;
         let machine = Machine {

@@ -23,7 +23,10 @@ fn every_frame_goes_to_the_receiver_and_to_the_group() -> Result<()> {
     let _device = CountingDevice::start(port)?;
     let point =
         "[[modbus.point]]\nname = \"count\"\nfunction = 3\naddress = 0\ntype = \"u32\"\nperiod_ms = 50\n";
-    let mut world = World::start(&Plan::new(GROUP.to_owned() + &device("plc", port, 1, "") + point))?;
+    let mut world = World::start(&Plan {
+        other_destination: Some((GROUP_MAC, GROUP_ADDRESS)),
+        ..Plan::new(GROUP.to_owned() + &device("plc", port, 1, "") + point)
+    })?;
     let frames = world.wire.tap();
     world.wait_for_records(50)?;
     let (mut to_receiver, mut to_group) = (Vec::new(), Vec::new());
