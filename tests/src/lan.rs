@@ -14,6 +14,7 @@ mod host;
 pub mod hostile;
 mod judge;
 pub mod namespaces;
+mod opener;
 mod running;
 pub mod scenario;
 #[cfg(test)]
@@ -26,10 +27,12 @@ use noreturn_image_format::Config;
 pub use host::{Behaviour, Host, MODBUS_PORT, PREFIX};
 pub use hostile::{Hostile, Target};
 pub use judge::Judge;
+pub use opener::SYNS;
 pub use running::Plant;
 
 use crate::network::INSIDE_MAC;
 use claim::Claim;
+use opener::Opener;
 
 /// Offences that are kept; the first tells enough.
 const OFFENCES_MAX: usize = 16;
@@ -39,6 +42,7 @@ pub struct Lan {
     hosts: Vec<Host>,
     hostile: Option<Hostile>,
     claim: Option<Claim>,
+    opener: Option<Opener>,
     judge: Judge,
     offences: Vec<String>,
     /// Frames of the box.
@@ -67,6 +71,7 @@ impl Lan {
             hosts: (0..hosts).map(host).collect(),
             hostile: None,
             claim: None,
+            opener: None,
             judge: Judge::new(config, INSIDE_MAC),
             offences: Vec::new(),
             frames: 0,
@@ -127,6 +132,16 @@ impl Lan {
         self.claim.take().map_or(0, |claim| claim.made())
     }
 
+    /// Has another machine in the place of a host, which must be off, open connections where the box opens one to it.
+    pub fn open_towards_box(&mut self, host: usize) {
+        self.opener = Some(Opener::new(self.hosts[host].ethernet(), host_address(host)));
+    }
+
+    /// Ends that; how many SYNs it has sent.
+    pub fn end_open_towards_box(&mut self) -> u64 {
+        self.opener.take().map_or(0, |opener| opener.sent())
+    }
+
     /// A flood from now on, or none; the frames of the one before.
     pub fn flood(&mut self, hostile: Option<Hostile>) -> u64 {
         std::mem::replace(&mut self.hostile, hostile).map_or(0, |hostile| hostile.sent())
@@ -150,6 +165,7 @@ impl Lan {
             host.take(now_us, frame);
         }
         let mut sent: Vec<_> = self.hosts.iter_mut().flat_map(|host| host.step(self.now_us)).collect();
+        sent.extend(self.opener.iter_mut().flat_map(|opener| opener.take(frame)));
         sent.extend(self.claim.iter_mut().filter_map(|claim| claim.step(now_us)));
         sent.extend(self.hostile.iter_mut().flat_map(|hostile| hostile.step(self.now_us, room)));
         sent.iter().for_each(|frame| self.judge.hear(frame));

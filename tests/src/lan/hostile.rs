@@ -83,12 +83,11 @@ impl Hostile {
         (self.sent % 65_535) as u16 + 1
     }
 
-    /// A SYN without ACK to each of the ports from which the box connects, in turns: simultaneous opens (RFC 9293, section 3.5).
+    /// A SYN to each of the ports from which the box connects, in turns.
     fn syn(&self, from: [u8; 6], source: Ipv4Addr, source_port: u16, round: u64) -> Vec<u8> {
         let port = EPHEMERAL_START + (round % u64::from(u16::MAX - EPHEMERAL_START + 1)) as u16;
         let Target { ethernet, address, .. } = self.target;
-        let packet = PacketBuilder::ethernet2(from, ethernet).ipv4(source.octets(), address.octets(), 64);
-        written(|frame| packet.tcp(source_port, port, round as u32, 0xffff).syn().write(frame, &[]))
+        syn((from, source, source_port), (ethernet, address, port), round as u32)
     }
 
     fn udp(&mut self, from: [u8; 6], source: Ipv4Addr) -> Vec<u8> {
@@ -111,6 +110,16 @@ impl Hostile {
         let packet = PacketBuilder::ethernet2(from, ethernet).ip(IpHeaders::Ipv4(ip, Default::default()));
         written(|frame| packet.write(frame, IpNumber::UDP, &[0x5a; PART_BYTES as usize]))
     }
+}
+
+/// A SYN without ACK, by Ethernet address, IPv4 address and port: where the other side connects, too, a simultaneous open (RFC 9293, section 3.5).
+pub(super) fn syn(
+    (from, source, source_port): ([u8; 6], Ipv4Addr, u16),
+    (to, target, target_port): ([u8; 6], Ipv4Addr, u16),
+    sequence: u32,
+) -> Vec<u8> {
+    let packet = PacketBuilder::ethernet2(from, to).ipv4(source.octets(), target.octets(), 64);
+    written(|frame| packet.tcp(source_port, target_port, sequence, 0xffff).syn().write(frame, &[]))
 }
 
 /// An ARP reply to `to`, which says that `address` is at `ethernet`.

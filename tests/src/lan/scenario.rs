@@ -1,4 +1,4 @@
-//! 64 devices on one wire with the box: all healthy, ten off, four in trouble of their own kinds, and in a flood; how much of what the site
+//! 64 devices on one wire with the box: all healthy, ten off, five in trouble of their own kinds, and in a flood; how much of what the site
 //! asks for is asked, counted at the devices by the box's own time.
 
 use std::ops::Range;
@@ -24,7 +24,11 @@ const MOVED_TO: [u8; 6] = [2, 0, 0, 9, 9, 9];
 /// The device that the site file pins, and who claims its address, once in this time.
 const PINNED: usize = 43;
 const CLAIMANT: [u8; 6] = [2, 0, 0, 9, 9, 8];
-const CLAIM_US: u64 = 100_000;
+const CLAIM_US: u64 = 500_000;
+/// Claims of a phase at least: one is made with the next frame of the box, of which there are some in each period.
+pub const CLAIMS_MIN: u64 = PHASE_US / CLAIM_US * 9 / 10;
+/// The device that is off, and in whose place a machine opens connections where the box opens one to the device.
+const OPENING: usize = 44;
 /// Time from one request to a device to the next.
 const PERIOD_US: u64 = 500_000;
 /// The box's time that each phase takes, and the most that it may take until every device is asked before it.
@@ -70,7 +74,8 @@ pub struct Measured {
     pub healthy: Phase,
     /// Ten are off.
     pub ten_off: Phase,
-    /// One is switched off and on again and again, one is odd, one has moved, and one that is pinned is claimed by another machine.
+    /// One is switched off and on again and again, one is odd, one has moved, one that is pinned is claimed by another machine, and in the
+    /// place of one that is off somebody opens connections to the box.
     pub troubled: Phase,
     /// What the box and the device that moved know of that phase.
     pub seen: Seen,
@@ -91,6 +96,8 @@ pub struct Seen {
     pub conflicts: u64,
     /// How often the claimant has claimed.
     pub claims: u64,
+    /// SYNs to ports from which the box was connecting, and to those that follow.
+    pub opened: u64,
     /// Replies that did not belong to the request, that had too little in them, and that did not come in time.
     pub wrong_short_late: [u64; 3],
     /// Requests that the device that moved had in the second half of the phase.
@@ -138,13 +145,15 @@ fn trouble(bed: &mut Bed) -> Result<(Phase, Seen)> {
         lan.set([ODD], Behaviour::Odd);
         lan.replace(MOVED, MOVED_TO);
         lan.claim(PINNED, CLAIMANT, CLAIM_US);
+        lan.set([OPENING], Behaviour::Off);
+        lan.open_towards_box(OPENING);
     }
-    let phase = phase(bed, &all(|number| [FLAPPING, ODD, MOVED].contains(&number)))?;
+    let phase = phase(bed, &all(|number| [FLAPPING, ODD, MOVED, OPENING].contains(&number)))?;
     let second_half = phase.time_us.start + PHASE_US / 2..phase.time_us.end;
-    let (claims, moved_requests) = {
+    let (claims, opened, moved_requests) = {
         let mut lan = bed.plant.lan();
-        lan.set([FLAPPING, ODD], Behaviour::Healthy);
-        (lan.end_claim(), requests(&lan.hosts()[MOVED], &second_half))
+        lan.set([FLAPPING, ODD, OPENING], Behaviour::Healthy);
+        (lan.end_claim(), lan.end_open_towards_box(), requests(&lan.hosts()[MOVED], &second_half))
     };
     settle(bed, &all(|_| false))?;
     let after = bed.counters(COUNTERS)?;
@@ -158,7 +167,7 @@ fn trouble(bed: &mut Bed) -> Result<(Phase, Seen)> {
         format!("{moved} is now at {to}, no longer at {from}"),
     ]
     .map(|line| said.contains(&line));
-    Ok((phase, Seen { changed, conflicts, claims, wrong_short_late, moved_requests, said }))
+    Ok((phase, Seen { changed, conflicts, claims, opened, wrong_short_late, moved_requests, said }))
 }
 
 fn requests(host: &Host, time_us: &Range<u64>) -> u64 {

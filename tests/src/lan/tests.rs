@@ -202,6 +202,34 @@ fn who_claims_an_address_does_so_once_a_period_until_it_is_told_to_stop() {
     assert!(lan.take(9_000_000, &request, 0).iter().all(|frame| frame[6..12] != OTHER));
 }
 
+/// The client takes SYNs that a diode drops, so that it shows when they come: while it waits for an answer to its own.
+#[test]
+fn connections_are_opened_where_the_box_opens_one_to_a_host_that_is_off() {
+    let mut client = Client::new(2);
+    client.connect(0);
+    client.pass(1_000_000);
+    client.lan.set([0], Behaviour::Off);
+    client.lan.open_towards_box(0);
+    client.connect(0);
+    client.pass(10_000);
+    let state = client.sockets.get_mut::<Socket<'_>>(client.socket).state();
+    assert_eq!(state, smoltcp::socket::tcp::State::SynReceived);
+    assert_eq!(client.lan.end_open_towards_box(), u64::from(SYNS));
+
+    // It is found as the device would be.
+    client.interface.update_ip_addrs(|_| ());
+    client.lan.open_towards_box(0);
+    client.connect(0);
+    client.pass(1_000_000);
+    let state = client.sockets.get_mut::<Socket<'_>>(client.socket).state();
+    assert_eq!(state, smoltcp::socket::tcp::State::SynReceived);
+    assert!(client.lan.end_open_towards_box() >= u64::from(SYNS));
+    client.lan.open_towards_box(0);
+    client.connect(1);
+    client.pass(1_000_000);
+    assert_eq!((client.ask(), client.lan.end_open_towards_box()), (Some(0), 0));
+}
+
 /// The client is no diode: it writes, and the judge sees it.
 #[test]
 fn a_box_that_writes_is_caught() {
