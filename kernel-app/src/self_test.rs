@@ -4,7 +4,9 @@ mod geometry;
 
 use noreturn_fec::{Geometry, KnownBlock};
 use noreturn_image_format::self_test::{self, SHA256, SelfTest};
-use noreturn_link::key::self_test::{is_cipher_right, is_hkdf_right};
+use noreturn_link::key::self_test::{
+    is_aes_256_gcm_right, is_chacha20_poly1305_right, is_hkdf_right, is_header_tag_right,
+};
 
 use crate::fatal::{Fatal, say};
 use geometry::{DATA, PARITY, SHARD_BYTES};
@@ -13,10 +15,12 @@ use geometry::{DATA, PARITY, SHARD_BYTES};
 static SHARDS: [u8; (DATA + PARITY) as usize * SHARD_BYTES] =
     *include_bytes!(concat!(env!("OUT_DIR"), "/known_block"));
 
-const TESTS: [SelfTest; 4] = [
+const TESTS: [SelfTest; 6] = [
     SHA256,
     ("HKDF-SHA256", is_hkdf_right),
-    ("ChaCha20-Poly1305", is_cipher_right),
+    ("SipHash-2-4", is_header_tag_right),
+    ("ChaCha20-Poly1305", is_chacha20_poly1305_right),
+    ("AES-256-GCM", is_aes_256_gcm_right),
     ("Reed-Solomon parity", is_parity_right),
 ];
 

@@ -7,13 +7,17 @@ use noreturn_image_format::config::Key;
 use noreturn_image_format::config::link::{self, Blocks, History, Link, TrafficClass};
 use noreturn_image_format::{Config, ConfigError, config};
 use noreturn_link::{BlockConfig, ClassConfig, DiodeKey, HistoryConfig, HistoryOrder, SenderConfig};
-use noreturn_wire::{Class, DiodeId};
+use noreturn_wire::{Class, DiodeId, Suite};
 
 /// What the sender is told.
 pub fn sender(config: &Config) -> Result<SenderConfig, ConfigError> {
-    let Link { rate_bytes_per_s, burst_bytes, alarm, telemetry, bulk, history, .. } = &config.link;
+    let Link { suite, rate_bytes_per_s, burst_bytes, alarm, telemetry, bulk, history, .. } = &config.link;
     Ok(SenderConfig {
         diode: DiodeId(config.diode.id),
+        suite: match suite {
+            link::Suite::ChaCha20Poly1305 => Suite::ChaCha20Poly1305,
+            link::Suite::Aes256Gcm => Suite::Aes256Gcm,
+        },
         rate_bytes_per_s: *rate_bytes_per_s,
         burst_bytes: u64::from(*burst_bytes),
         copies: config.outside.destinations.len() as u64,

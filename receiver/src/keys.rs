@@ -94,11 +94,11 @@ mod tests {
             receiver.handle_datagram(&frame(boot, key), now_us)
         };
         for (now_us, first, second) in [
-            (0, Ok(()), Err(Refusal::Forged)),
-            (99, Ok(()), Err(Refusal::Forged)),
+            (0, Ok(()), Err(Refusal::ForgedHeader)),
+            (99, Ok(()), Err(Refusal::ForgedHeader)),
             (100, Ok(()), Ok(())),
             (199, Ok(()), Ok(())),
-            (200, Err(Refusal::Forged), Ok(())),
+            (200, Err(Refusal::ForgedHeader), Ok(())),
         ] {
             assert_eq!((take(now_us, 1), take(now_us, 2)), (first, second), "at {now_us}");
         }

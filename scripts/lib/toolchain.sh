@@ -73,8 +73,10 @@ image_cargo() (
         "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
         "--remap-path-prefix=$root=/noreturn"
         # Both targets are soft-float: rustc fails on the vector code that these crates would choose.
+        --cfg 'aes_backend="soft"'
         --cfg 'chacha20_backend="soft"'
         --cfg 'poly1305_backend="soft"'
+        --cfg 'polyval_backend="soft"'
         --cfg 'sha2_backend="soft"'
     )
     if [[ $target == x86_64-unknown-uefi ]]; then

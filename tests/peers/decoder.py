@@ -7,77 +7,17 @@ is missing of each source, then streams and files. Slow and plain on purpose; no
 
 import functools
 import hashlib
-import hmac
 import json
 import struct
 import sys
 
-HEADER, TAG = 48, 16
+from seal import SUITES, TAG, frame_key, header_key, open_seal, siphash
+
+HEADER = 56
 DATA, PARITY, BEACON = range(3)
 HISTORY = 3
 FAULTS = ["connect-timeout", "connect-refused", "disconnected", "reply-timeout", "exception", "short-reply",
           "wrong-reply", "not-a-number"]
-
-
-# Frame and seal.
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return crc ^ 0xFFFFFFFF
-
-
-def frame_key(key, boot, diode):
-    secret = hmac.new(boot, key, hashlib.sha256).digest()
-    info = b"noreturn 1 frame" + struct.pack(">I", diode)
-    return hmac.new(secret, info + b"\x01", hashlib.sha256).digest()
-
-
-def chacha20_block(key, counter, nonce):
-    start = [0x61707865, 0x3320646E, 0x79622D32, 0x6B206574, *struct.unpack("<8I", key), counter,
-             *struct.unpack("<3I", nonce)]
-    state = list(start)
-
-    def rotate(value, bits):
-        return (value << bits | value >> 32 - bits) & 0xFFFFFFFF
-
-    def quarter(a, b, c, d):
-        for x, y, z, bits in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
-            state[x] = (state[x] + state[y]) & 0xFFFFFFFF
-            state[z] = rotate(state[z] ^ state[x], bits)
-
-    for _ in range(10):
-        for column in range(4):
-            quarter(column, 4 + column, 8 + column, 12 + column)
-        for diagonal in range(4):
-            quarter(diagonal, 4 + (diagonal + 1) % 4, 8 + (diagonal + 2) % 4, 12 + (diagonal + 3) % 4)
-    return struct.pack("<16I", *((a + b) & 0xFFFFFFFF for a, b in zip(start, state)))
-
-
-def poly1305(key, message):
-    r = int.from_bytes(key[:16], "little") & 0x0FFFFFFC0FFFFFFC0FFFFFFC0FFFFFFF
-    sum_ = 0
-    for at in range(0, len(message), 16):
-        sum_ = (sum_ + int.from_bytes(message[at:at + 16] + b"\x01", "little")) * r % ((1 << 130) - 5)
-    return (sum_ + int.from_bytes(key[16:], "little") & (1 << 128) - 1).to_bytes(16, "little")
-
-
-def open_seal(key, nonce, associated, sealed):
-    """The payload, or nothing if the tag does not verify (RFC 8439, section 2.8)."""
-    text, tag = sealed[:-TAG], sealed[-TAG:]
-
-    def padded(data):
-        return data + bytes(-len(data) % 16)
-
-    lengths = struct.pack("<QQ", len(associated), len(text))
-    one_time = chacha20_block(key, 0, nonce)[:32]
-    if not hmac.compare_digest(poly1305(one_time, padded(associated) + padded(text) + lengths), tag):
-        return None
-    stream = b"".join(chacha20_block(key, 1 + at, nonce) for at in range(-(-len(text) // 64)))
-    return bytes(a ^ b for a, b in zip(text, stream))
 
 
 # The code.
@@ -368,7 +308,7 @@ def file_of(pieces):
 
 def is_frame(frame):
     fits = HEADER + TAG < len(frame) <= 1472
-    return fits and frame[:3] == b"NR\x01" and crc32c(frame[:44]) == struct.unpack(">I", frame[44:48])[0]
+    return fits and frame[:3] == b"NR\x02" and frame[3] in SUITES
 
 
 def main(keys):
@@ -378,25 +318,22 @@ def main(keys):
         if not is_frame(frame):
             continue
         header, sealed = frame[:HEADER], frame[HEADER:]
-        diode, boot, number, *place = struct.unpack(">I16sQQ4B", header[4:44])
+        diode, boot, number, block, kind, *place = struct.unpack(">I16sQQ5B", header[4:45])
         session = sessions.get((diode, boot))
-        if session and number in session.frames:
+        # The boot stays with the key that opened it.
+        known = [session.key] if session else keys
+        key = next((key for key in known if siphash(header_key(key, diode), header[:48]) == header[48:]), None)
+        if key is None or session and number in session.frames:
             continue
-        nonce = bytes(4) + struct.pack(">Q", number)
-        # The first frame of a boot is tried with each key.
-        for key in [session.key] if session else [frame_key(key, boot, diode) for key in keys]:
-            payload = open_seal(key, nonce, header, sealed)
-            if payload is not None:
-                break
-        else:
+        payload = open_seal(header[3], frame_key(key, header[3], boot, diode), number, header, sealed)
+        if payload is None:
             continue
         session = sessions.setdefault((diode, boot), Session(key))
         session.frames.add(number)
-        kind, class_ = header[3] & 15, header[3] >> 4
-        if kind == BEACON:
+        if kind & 15 == BEACON:
             say(beacon(payload))
         else:
-            session.take_shard(kind, class_, place, payload)
+            session.take_shard(kind & 15, kind >> 4, [block, *place], payload)
     for _, session in sorted(sessions.items()):
         session.conclude()
 

@@ -114,6 +114,7 @@ pub const GROUPS: &[Group] = &[
         figures: &["sender_ns_per_record", "receiver_ns_per_record", "receiver_frames_per_s"],
         measure: link::measure,
     },
+    Group { figures: &["forged_ns"], measure: link::forged },
     Group {
         figures: &[
             "link_matrix_46_6_0",
@@ -139,7 +140,10 @@ pub const GROUPS: &[Group] = &[
         figures: &["telemetry_p50_ms", "telemetry_p99_ms", "telemetry_wire_ratio"],
         measure: latency::measure,
     },
-    Group { figures: &["bulk_mb_per_s", "bulk_share_of_udp"], measure: bulk::measure },
+    Group {
+        figures: &["bulk_mb_per_s", "bulk_share_of_udp", "bulk_share_of_udp_aes_256_gcm"],
+        measure: bulk::measure,
+    },
     Group { figures: &["loader_to_first_record_ms", "loader_ms"], measure: boot::first_record },
     Group { figures: &["verify_ms"], measure: boot::verify },
     Group { figures: &["outside_instructions_per_frame"], measure: outside::measure },

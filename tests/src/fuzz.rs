@@ -25,7 +25,6 @@ mod neighbours;
 mod receiver;
 mod ring;
 mod script;
-mod seal;
 pub mod seeds;
 mod sender;
 mod site;

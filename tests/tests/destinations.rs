@@ -1,6 +1,7 @@
 //! Several destinations: every payload goes to the receiver and to a multicast group, and nothing anywhere else.
 //!
-//! A boot of its own: its site has two destinations, and every other test lets the box send to one.
+//! A boot of its own: its site has two destinations, and every other test lets the box send to one. Its frames are sealed with AES-256-GCM, those of all
+//! others with ChaCha20-Poly1305.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -13,6 +14,7 @@ use noreturn_tests::site::device;
 use noreturn_tests::world::{Plan, World};
 
 const GROUP: &str = "[[outside.destination]]\naddress = \"239.1.2.3:4101\"\n";
+const AES: &str = "[link]\nsuite = \"aes-256-gcm\"\n";
 const GROUP_ADDRESS: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(239, 1, 2, 3), 4101);
 /// The Ethernet address that RFC 1112, section 6.4, gives the group.
 const GROUP_MAC: [u8; 6] = [0x01, 0x00, 0x5e, 0x01, 0x02, 0x03];
@@ -25,7 +27,7 @@ fn every_frame_goes_to_the_receiver_and_to_the_group() -> Result<()> {
         "[[modbus.point]]\nname = \"count\"\nfunction = 3\naddress = 0\ntype = \"u32\"\nperiod_ms = 50\n";
     let mut world = World::start(&Plan {
         other_destination: Some((GROUP_MAC, GROUP_ADDRESS)),
-        ..Plan::new(GROUP.to_owned() + &device("plc", port, 1, "") + point)
+        ..Plan::new(GROUP.to_owned() + AES + &device("plc", port, 1, "") + point)
     })?;
     let frames = world.wire.tap();
     world.wait_for_records(50)?;

@@ -2,6 +2,9 @@
 //! the sender's frames, with losses that only parity can mend, and an outage that only the history can.
 #![allow(clippy::unwrap_used)]
 
+#[path = "second_implementation/script.rs"]
+mod script;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -12,30 +15,25 @@ use noreturn_tests::random::Random;
 use noreturn_tests::repository;
 use noreturn_wire::attestation::Point;
 use noreturn_wire::crossing::Sending;
-use noreturn_wire::frame::{FRAME_BYTES_MAX, SHARD_BYTES_MAX};
+use noreturn_wire::frame::FRAME_BYTES_MAX;
 use noreturn_wire::{
-    Announce, Attestation, Beacon, Body, BootId, Bytes, CardModel, Class, ClockState, Counter, Counters,
-    DiodeId, DmaFence, Fault, FileId, FilePart, FileStep, FloorMemory, Header, Heads, LastStop, Message,
-    OutsideCard, Quality, Quote, Record, Release, SourceId, StreamId, StreamPart, StreamStep, TimeQuality,
-    TimeSource, Value, Watchdog,
+    Attestation, Beacon, Body, BootId, CardModel, Class, ClockState, Counter, Counters, DiodeId, DmaFence,
+    FloorMemory, Header, LastStop, OutsideCard, Quote, Release, Suite, TimeSource, Watchdog,
 };
+use script::{Said, contents, script};
 use serde_json::{Value as Json, json};
-use sha2::{Digest, Sha256};
 
 const KEY: [u8; 32] = [0x5a; 32];
 /// A key that the receiver has, too, and that has sealed nothing.
 const OTHER_KEY: [u8; 32] = [0xa5; 32];
 const MS: u64 = 1000;
-/// One message is sent every millisecond until here.
-const LIVE_MS: u64 = 400;
 /// When nothing arrives.
 const OUTAGE_MS: std::ops::Range<u64> = 150..220;
 /// The first pass over the history starts when everything else has been said, and is the only one.
 const HISTORY_MS: u64 = 1000;
 const END_MS: u64 = 2 * HISTORY_MS - 1;
-const SOURCES: u64 = 12;
 
-fn sender(boot: u64) -> Sender {
+fn sender(suite: Suite, boot: u64) -> Sender {
     let blocks = |data, parity| BlockConfig {
         geometry: Geometry::new(data, parity).unwrap(),
         parity_min: 2,
@@ -45,113 +43,13 @@ fn sender(boot: u64) -> Sender {
     };
     let class = |blocks| ClassConfig { blocks, ..ClassConfig::TELEMETRY };
     let mut config = SenderConfig::new(DiodeId(77), 10_000_000);
+    config.suite = suite;
     config.alarm = class(blocks(4, 4));
     config.telemetry = class(blocks(6, 3));
     config.bulk = class(blocks(9, 2));
     config.history.blocks = blocks(5, 3);
     config.history.interval_us = HISTORY_MS * MS;
     Sender::new(&config, BootId(boot.to_be_bytes().repeat(2).try_into().unwrap()), &DiodeKey(KEY))
-}
-
-/// Something that is said, and what the decoder should say of it, if it says it at all.
-struct Said {
-    class: Class,
-    message: Vec<u8>,
-    kept: bool,
-    json: Option<Json>,
-}
-
-fn said(class: Class, message: &Message<'_>, json: Option<Json>) -> Said {
-    let bytes = message.encode(&mut [0; SHARD_BYTES_MAX]).unwrap().to_vec();
-    Said { class, message: bytes, kept: message.is_kept(), json }
-}
-
-fn record(number: u64, sequence: u64, random: &mut Random) -> Said {
-    let bits = random.draw();
-    let (value, value_json) = match number % 5 {
-        0 => (Value::Bool(bits & 1 == 1), json!(bits & 1 == 1)),
-        1 => (Value::I64(bits as i64), json!(bits as i64)),
-        2 => (Value::U64(bits), json!(bits)),
-        3 => (Value::None, Json::Null),
-        _ => (Value::F64(bits as i32 as f64 / 1000.0), json!(bits as i32 as f64 / 1000.0)),
-    };
-    let bad = number.is_multiple_of(7);
-    let quality = if bad { Quality::Bad(Fault::Exception(2)) } else { Quality::Good };
-    let (source, acquired_us) = (number % SOURCES, 1_700_000_000_000_000 + number);
-    let time = number as u8;
-    let time_quality = TimeQuality::from_byte(time);
-    let record =
-        Record { source: SourceId(source as u32), sequence, acquired_us, time_quality, quality, value };
-    let class = [Class::Alarm, Class::Telemetry, Class::Telemetry, Class::Bulk][number as usize % 4];
-    let json = json!({"kind": "record", "source": source, "sequence": sequence, "acquired_us": acquired_us,
-        "time_source": (["none", "rtc", "sntp", "gps"][usize::from(time >> 6)]),
-        "time_uncertainty_us": (time & 63 != 63).then(|| 1_u64 << (time & 63)),
-        "quality": if bad { "exception-2" } else { "good" }, "value": value_json});
-    said(class, &Message::Record(record), Some(json))
-}
-
-/// Contents of the stream and the file.
-fn contents(random: &mut Random) -> Vec<u8> {
-    (0..6000).map(|_| random.draw() as u8).collect()
-}
-
-/// The steps of a stream, in order.
-fn stream(contents: &[u8]) -> Vec<Said> {
-    let data = contents
-        .chunks(300)
-        .enumerate()
-        .map(|(at, bytes)| StreamStep::Data { offset: at as u64 * 300, bytes: Bytes(bytes) });
-    let last = StreamStep::Close(contents.len() as u64);
-    let steps = [StreamStep::Open("plc:502")].into_iter().chain(data).chain([last]);
-    let parts = steps.enumerate().map(|(sequence, step)| (sequence as u64, step));
-    let head = (22, StreamStep::Head);
-    let parts =
-        parts.chain([head]).map(|(sequence, step)| StreamPart { stream: StreamId(5), sequence, step });
-    parts.map(|part| said(Class::Bulk, &Message::Stream(part), None)).collect()
-}
-
-/// The pieces of a file; its description comes first, and again.
-fn file(contents: &[u8]) -> Vec<Said> {
-    let (length, sha256) = (contents.len() as u64, Sha256::digest(contents).into());
-    let about = FileStep::About { name: "trend.csv", length, sha256 };
-    let mut steps = vec![about];
-    for (at, bytes) in contents.chunks(400).enumerate() {
-        steps.push(FileStep::Data { offset: at as u64 * 400, bytes: Bytes(bytes) });
-    }
-    steps.push(about);
-    let message = |step| said(Class::Bulk, &Message::File(FilePart { file: FileId(3), step }), None);
-    steps.into_iter().map(message).collect()
-}
-
-/// Everything that is said, in order.
-fn script(random: &mut Random) -> Vec<Said> {
-    let contents = contents(random);
-    let (mut stream, mut file) = (stream(&contents).into_iter(), file(&contents).into_iter());
-    let mut next = [0; SOURCES as usize];
-    let mut script: Vec<Said> = (0..LIVE_MS)
-        .map(|number| match number % 20 {
-            4 => {
-                let announce = Announce { source: SourceId(number as u32), name: "plc-1/level", unit: "m" };
-                let json = json!({"kind": "announce", "source": number, "name": "plc-1/level", "unit": "m"});
-                said(Class::Telemetry, &Message::Announce(announce), Some(json))
-            }
-            9 | 14 => stream.next().unwrap_or_else(|| heads(&next)),
-            6 | 16 => file.next().unwrap_or_else(|| heads(&next)),
-            _ => {
-                let sequence = &mut next[(number % SOURCES) as usize];
-                *sequence += 1;
-                record(number, *sequence - 1, random)
-            }
-        })
-        .collect();
-    assert!(stream.len() + file.len() == 0, "there is no time for all of the stream and the file");
-    script.push(heads(&next));
-    script
-}
-
-fn heads(next: &[u64]) -> Said {
-    let message = Message::Heads(Heads { first: SourceId(0), next: next.iter().copied().collect() });
-    said(Class::Telemetry, &message, Some(json!({"kind": "heads", "first": 0, "next": next})))
 }
 
 fn beacon() -> Beacon {
@@ -193,8 +91,8 @@ struct Sent {
 }
 
 /// Frames of everything that is said, and of one pass over the history.
-fn capture(script: &[Said]) -> Vec<Sent> {
-    let mut sender = sender(4711);
+fn capture(suite: Suite, script: &[Said]) -> Vec<Sent> {
+    let mut sender = sender(suite, 4711);
     let mut buffer = [0; FRAME_BYTES_MAX];
     let mut frames = Vec::new();
     for now_ms in 0..END_MS {
@@ -323,39 +221,37 @@ fn take(decoded: &mut Vec<Json>, kinds: &[&str]) -> Vec<Json> {
     decoded.extract_if(.., |json| kinds.iter().any(|kind| json["kind"] == *kind)).collect()
 }
 
-#[test]
-fn a_decoder_written_from_the_document_reads_what_the_sender_sent() {
-    let mut random = Random(42);
-    let contents = contents(&mut Random(42));
-    let script = script(&mut random);
-    let frames = capture(&script);
-    let (expected, counts) = expected(&script, &frames);
-    assert!(counts.len() == 3 && counts.values().all(|&count| count > 20), "too easy: {counts:?}");
-
-    let mut decoded = decode(&arrived(&frames));
-    let beacons = take(&mut decoded, &["beacon"]);
-    assert_eq!((beacons.len(), &beacons[0]["counters"][15]), (1, &json!(12_345)), "{beacons:?}");
-    assert_eq!(beacons[0]["image_sha256"], hex(&[1; 32]));
-    assert_eq!(
-        (&beacons[0]["last_stop"], &beacons[0]["watchdog"]),
-        (&json!(["exception", 14]), &json!("tco"))
-    );
-    assert_eq!(beacons[0]["dma_fence"], "active");
-    assert_eq!(
-        (&beacons[0]["image_version"], &beacons[0]["floor_memory"]),
-        (&json!(300), &json!(["kept", 6]))
-    );
+fn check_beacon(beacon: &Json) {
+    assert_eq!(beacon["image_sha256"], hex(&[1; 32]));
+    assert_eq!((&beacon["last_stop"], &beacon["watchdog"]), (&json!(["exception", 14]), &json!("tco")));
+    assert_eq!(beacon["dma_fence"], "active");
+    assert_eq!((&beacon["image_version"], &beacon["floor_memory"]), (&json!(300), &json!(["kept", 6])));
     let pair = |first, second| json!([hex(&[first; 32]), hex(&[second; 32])]);
-    let attestation = &beacons[0]["attestation"];
+    let attestation = &beacon["attestation"];
     assert_eq!((&attestation["key"], &attestation["signature"]), (&pair(3, 4), &pair(6, 7)));
     assert_eq!(
         (&attestation["pcrs"]["9"], &attestation["statement"]),
         (&json!(hex(&[5; 32])), &json!("ff544347"))
     );
     assert_eq!(
-        [&beacons[0]["time_source"], &beacons[0]["time_uncertainty_us"], &beacons[0]["clock_steps"]],
+        [&beacon["time_source"], &beacon["time_uncertainty_us"], &beacon["clock_steps"]],
         [&json!("gps"), &json!(500_000), &json!(300)]
     );
+}
+
+/// A decoder written from the document reads what the sender sent.
+fn decodes(suite: Suite) {
+    let mut random = Random(42);
+    let contents = contents(&mut Random(42));
+    let script = script(&mut random);
+    let frames = capture(suite, &script);
+    let (expected, counts) = expected(&script, &frames);
+    assert!(counts.len() == 3 && counts.values().all(|&count| count > 20), "too easy: {counts:?}");
+
+    let mut decoded = decode(&arrived(&frames));
+    let beacons = take(&mut decoded, &["beacon"]);
+    assert_eq!((beacons.len(), &beacons[0]["counters"][15]), (1, &json!(12_345)), "{beacons:?}");
+    check_beacon(&beacons[0]);
     let objects = take(&mut decoded, &["stream", "file"]);
     assert_eq!(
         objects,
@@ -372,9 +268,19 @@ fn a_decoder_written_from_the_document_reads_what_the_sender_sent() {
 }
 
 #[test]
+fn it_reads_what_is_sealed_with_chacha20_poly1305() {
+    decodes(Suite::ChaCha20Poly1305);
+}
+
+#[test]
+fn it_reads_what_is_sealed_with_aes_256_gcm() {
+    decodes(Suite::Aes256Gcm);
+}
+
+#[test]
 fn without_the_history_the_decoder_says_what_is_missing() {
     let script = script(&mut Random(43));
-    let frames: Vec<Sent> = capture(&script)
+    let frames: Vec<Sent> = capture(Suite::default(), &script)
         .into_iter()
         .filter(|frame| !matches!(block(frame.body), Some((Class::History, _))))
         .collect();

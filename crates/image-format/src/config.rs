@@ -22,7 +22,7 @@ use release::Release;
 use status::Status;
 use time::{Time, TimeSource};
 
-const MAGIC: &[u8] = b"NRCF\x05";
+const MAGIC: &[u8] = b"NRCF\x06";
 
 /// Sources of one site at most.
 pub const SOURCES_MAX: usize = 4096;
@@ -198,7 +198,7 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Magic => f.write_str("it does not start with \"NRCF\" and version 5"),
+            Self::Magic => f.write_str("it does not start with \"NRCF\" and version 6"),
             Self::Malformed => f.write_str("its contents cannot be decoded"),
             Self::Value(what) => write!(f, "{what}"),
         }

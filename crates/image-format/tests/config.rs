@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use noreturn_image_format::config::link::{
-    Blocks, History, HistoryOrder, LINK_MEMORY_BYTES_MAX, Link, TrafficClass,
+    Blocks, History, HistoryOrder, LINK_MEMORY_BYTES_MAX, Link, Suite, TrafficClass,
 };
 use noreturn_image_format::config::modbus::{
     BITS_MAX, Device, Encoding, Function, Point, REGISTERS_MAX, Read, WordOrder,
@@ -67,6 +67,7 @@ fn link() -> Link {
     let blocks = Blocks { span_ms: 1000, ..class(1).blocks };
     let order = HistoryOrder::OldestFirst;
     Link {
+        suite: Suite::Aes256Gcm,
         rate_bytes_per_s: 2_000_000,
         burst_bytes: 16_384,
         announce_period_ms: 5_000,
@@ -110,11 +111,11 @@ fn config() -> Config {
 #[test]
 fn the_golden_bytes_are_written_and_read() {
     let bytes = config().encode().unwrap();
-    assert!(bytes.starts_with(b"NRCF\x05\x07\x04east\0\x5a\x5a"));
-    assert_eq!(bytes.len(), 258);
+    assert!(bytes.starts_with(b"NRCF\x06\x07\x04east\0\x5a\x5a"));
+    assert_eq!(bytes.len(), 259);
     assert_eq!(
         Sha256Digest::of(&bytes).to_string(),
-        "d6a7a4c7ae9e89515a456f0b996e37cc27dac63982f996d581938c28b7769421"
+        "c9494313654c39e7081ccd984a287a950e35a6efefad76e3acc7d355baec2273"
     );
     assert_eq!(Config::decode(&bytes), Ok(config()));
 }
@@ -126,7 +127,7 @@ fn cuts_and_additions_are_refused() {
         assert!(Config::decode(&bytes[..length]).is_err(), "{length}");
     }
     assert_eq!(Config::decode(&[&bytes[..], &[0]].concat()), Err(ConfigError::Malformed));
-    assert_eq!(Config::decode(b"NRCF\x04"), Err(ConfigError::Magic));
+    assert_eq!(Config::decode(b"NRCF\x05"), Err(ConfigError::Magic));
 }
 
 #[test]
@@ -406,7 +407,7 @@ proptest! {
 
     #[test]
     fn noise_is_refused_or_keeps_every_rule(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-        if let Ok(config) = Config::decode(&[b"NRCF\x03", &bytes[..]].concat()) {
+        if let Ok(config) = Config::decode(&[b"NRCF\x06", &bytes[..]].concat()) {
             prop_assert!(config.encode().is_ok());
         }
     }

@@ -1,9 +1,9 @@
-//! Keys: a frame key per diode and boot, and the seal of a frame.
+//! Keys: one for headers per diode, one for frames per diode, boot and suite, and the seal of a frame.
 //!
 //! The frame key is HKDF-SHA256 (RFC 5869) of the diode's key, salted with the boot id, so that a box
 //! which can store nothing never uses a nonce twice: within a boot the frame number counts, and another
-//! boot has another 128 random bits and so another key. The seal is ChaCha20-Poly1305 (RFC 8439): fast
-//! without vector registers or tables, and constant in time, which AES in software is not.
+//! boot has another 128 random bits and so another key. The suite is part of what the key is derived from, so that no two
+//! ciphers ever share one. The header's key is the diode's alone: whoever has no key is refused before any of this.
 
 #[cfg(any(test, not(feature = "vectors")))]
 mod portable;
@@ -17,7 +17,7 @@ use core::fmt;
 
 use hkdf::Hkdf;
 use noreturn_wire::frame::{HEADER_BYTES, TAG_BYTES};
-use noreturn_wire::{BootId, DiodeId};
+use noreturn_wire::{BootId, DiodeId, HeaderKey, Suite};
 use sha2::Sha256;
 
 #[cfg(not(feature = "vectors"))]
@@ -25,7 +25,8 @@ use portable::Cipher;
 #[cfg(feature = "vectors")]
 use vectors::Cipher;
 
-const INFO: &[u8] = b"noreturn 1 frame";
+const FRAME_INFO: &[u8] = b"noreturn 2 frame";
+const HEADER_INFO: &[u8] = b"noreturn 2 header";
 
 /// The secret that a diode and its receivers share.
 #[derive(Clone, PartialEq, Eq)]
@@ -37,7 +38,17 @@ impl fmt::Debug for DiodeKey {
     }
 }
 
-/// The key of one boot of one diode.
+impl DiodeKey {
+    /// The key of the diode's header tags.
+    #[must_use]
+    pub fn header_key(&self, diode: DiodeId) -> HeaderKey {
+        let mut key = [0; 16];
+        expand(&self.0, &[], &[HEADER_INFO, &diode.0.to_be_bytes()], &mut key);
+        HeaderKey(key)
+    }
+}
+
+/// The key of one boot of one diode, and one suite.
 pub(crate) struct FrameKey(Cipher);
 
 impl fmt::Debug for FrameKey {
@@ -47,10 +58,11 @@ impl fmt::Debug for FrameKey {
 }
 
 impl FrameKey {
-    pub(crate) fn derive(key: &DiodeKey, diode: DiodeId, boot: BootId) -> Self {
+    pub(crate) fn derive(key: &DiodeKey, suite: Suite, diode: DiodeId, boot: BootId) -> Self {
         let mut frame_key = [0; 32];
-        expand(&key.0, &boot.0, &[INFO, &diode.0.to_be_bytes()], &mut frame_key);
-        Self(Cipher::new(&frame_key))
+        let info = [FRAME_INFO, &[suite as u8], &diode.0.to_be_bytes()];
+        expand(&key.0, &boot.0, &info, &mut frame_key);
+        Self(Cipher::new(suite, &frame_key))
     }
 
     /// Seals `payload` in place and returns the tag; `frame` must never repeat under this key.

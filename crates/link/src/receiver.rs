@@ -1,7 +1,7 @@
 //! The receiving end: datagrams to records, streams and files, and to gaps where something is missing.
 //!
-//! A datagram is an allegation until its tag is verified; before that it costs a few key derivations at
-//! most and no memory. Data shards give up their messages at once; parity is used when something is missing. What did
+//! A datagram is an allegation until its tag is verified. Who has no key of the diode's is refused by the header's tag, which costs
+//! one short hash for each key; what passes that costs one key derivation at most, and no memory before its own tag verifies. Data shards give up their messages at once; parity is used when something is missing. What did
 //! not come in time is reported, and delivered all the same if it comes later. What must survive a restart
 //! leaves as [`Mark`]s. All memory is bounded by [`ReceiverConfig`].
 
@@ -12,6 +12,7 @@ mod counters;
 mod decoders;
 mod event;
 mod files;
+mod keys;
 mod mark;
 mod memory;
 mod over;
@@ -29,22 +30,22 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use noreturn_wire::frame::{FRAME_BYTES_MAX, HEADER_BYTES, TAG_BYTES};
+use noreturn_wire::frame::FRAME_BYTES_MAX;
 use noreturn_wire::{Beacon, Body, BootId, DiodeId, Header, HeaderError};
 
 pub use config::ReceiverConfig;
 pub use counters::ReceiverCounters;
 pub use event::{Arrival, Event, EventKind, FileAbout, FileEvent, Refusal, StreamEvent};
+pub use keys::KEYS_PER_DIODE_MAX;
 pub use mark::{Lane, Mark, MarkError, Objects};
 
-use crate::key::{DiodeKey, FrameKey};
+use crate::key::DiodeKey;
 use blocks::Place;
 use boots::EndedBoots;
 use decoders::Decoders;
+use keys::{Keys, SessionKey};
 use session::Session;
 
-/// Keys that a diode may have at once, while one takes over from another.
-pub const KEYS_PER_DIODE_MAX: usize = 4;
 /// Events that there stays room for when all have been taken.
 const EVENTS_KEPT: usize = 1024;
 
@@ -55,7 +56,7 @@ type SessionId = (DiodeId, BootId);
 #[derive(Debug)]
 pub struct Receiver {
     config: ReceiverConfig,
-    keys: BTreeMap<DiodeId, Vec<DiodeKey>>,
+    keys: BTreeMap<DiodeId, Keys>,
     sessions: BTreeMap<SessionId, Box<Session>>,
     ended: EndedBoots,
     /// Sessions, and boots that have ended, with marks that nobody has asked for yet.
@@ -73,12 +74,9 @@ impl Receiver {
     /// stays with the one that has sealed it.
     #[must_use]
     pub fn new(config: ReceiverConfig, keys: impl IntoIterator<Item = (DiodeId, DiodeKey)>) -> Self {
-        let mut by_diode: BTreeMap<DiodeId, Vec<DiodeKey>> = BTreeMap::new();
+        let mut by_diode: BTreeMap<DiodeId, Keys> = BTreeMap::new();
         for (diode, key) in keys {
-            let keys = by_diode.entry(diode).or_default();
-            if keys.len() < KEYS_PER_DIODE_MAX {
-                keys.push(key);
-            }
+            by_diode.entry(diode).or_default().add(diode, &key);
         }
         Self {
             config,
@@ -96,7 +94,7 @@ impl Receiver {
     /// Replaces the keys of a diode, of which the first [`KEYS_PER_DIODE_MAX`] count. Boots that have been heard stay with
     /// theirs, unless there are none: then nothing of the diode is accepted any more.
     pub fn set_keys(&mut self, diode: DiodeId, keys: &[DiodeKey]) {
-        let keys: Vec<DiodeKey> = keys.iter().take(KEYS_PER_DIODE_MAX).cloned().collect();
+        let keys = Keys::of(diode, keys);
         if keys.is_empty() {
             self.keys.remove(&diode);
         } else {
@@ -203,31 +201,35 @@ impl Receiver {
     }
 
     fn accept(&mut self, datagram: &[u8], now_us: u64) -> Result<(), Refusal> {
-        let (header, associated, sealed) = Header::parse(datagram).map_err(Refusal::Header)?;
+        let (header, bytes, sealed) = Header::parse(datagram).map_err(Refusal::Header)?;
         let keys = self.keys.get(&header.diode).ok_or(Refusal::UnknownDiode)?;
         let id = (header.diode, header.boot);
         let session = self.sessions.get(&id);
+        let known = session.and_then(|session| session.key());
+        // A boot that has been heard stays with its key, whatever keys the diode has now.
+        let new = match known {
+            Some(key) if key.verifies(&header, bytes) => None,
+            Some(_) => return Err(Refusal::ForgedHeader),
+            None => Some(keys.of_header(bytes).ok_or(Refusal::ForgedHeader)?),
+        };
         match session {
             Some(session) => session.check_fresh(header.frame)?,
             None if self.ended.contains(id.0, id.1) => return Err(Refusal::EndedBoot),
             None => replay::check_number(header.frame)?,
         }
+        let new = new.map(|key| key.session_key(&header));
+        let key = new.as_ref().or(known).ok_or(Refusal::ForgedHeader)?;
         let mut buffer = [0; FRAME_BYTES_MAX];
         let plain = buffer.get_mut(..sealed.len()).ok_or(Refusal::Header(HeaderError::Long))?;
-        if let Some(key) = session.and_then(|session| session.key()) {
-            let payload = open(key, &header, associated, (sealed, plain)).ok_or(Refusal::Forged)?;
-            return self.deliver(&header, payload, now_us);
+        let payload = key.open(&header, bytes, (sealed, plain)).ok_or(Refusal::Forged)?;
+        if let Some(key) = new {
+            self.start(id, key, now_us);
         }
-        let key = keys.iter().map(|key| FrameKey::derive(key, header.diode, header.boot));
-        let key = key.into_iter().find(|key| open(key, &header, associated, (sealed, plain)).is_some());
-        let key = key.ok_or(Refusal::Forged)?;
-        self.start(id, key, now_us);
-        let payload = plain.get(..sealed.len().saturating_sub(TAG_BYTES)).unwrap_or_default();
         self.deliver(&header, payload, now_us)
     }
 
     /// Starts a session, or goes on with one that was restored.
-    fn start(&mut self, id: SessionId, key: FrameKey, now_us: u64) {
+    fn start(&mut self, id: SessionId, key: SessionKey, now_us: u64) {
         match self.sessions.get_mut(&id) {
             Some(session) => session.set_key(key),
             None => self.insert(id, Some(key), now_us),
@@ -236,7 +238,7 @@ impl Receiver {
     }
 
     /// Makes room for a session.
-    fn insert(&mut self, id: SessionId, key: Option<FrameKey>, now_us: u64) {
+    fn insert(&mut self, id: SessionId, key: Option<SessionKey>, now_us: u64) {
         let boots = (id.0, BootId([0; 16]))..=(id.0, BootId([0xff; 16]));
         while self.sessions.range(boots.clone()).count() >= self.config.sessions_per_diode_max.max(1) {
             let oldest = self.sessions.range(boots.clone()).min_by_key(|(_, session)| session.heard());
@@ -291,17 +293,6 @@ impl Receiver {
             }
         }
     }
-}
-
-/// Opens a frame into `plain`, which is as long as `sealed`: the payload, or `None` if it is not authentic.
-fn open<'a>(
-    key: &FrameKey,
-    header: &Header,
-    associated: &[u8; HEADER_BYTES],
-    (sealed, plain): (&[u8], &'a mut [u8]),
-) -> Option<&'a [u8]> {
-    plain.copy_from_slice(sealed);
-    key.open(header.frame, associated, plain)
 }
 
 /// What a session works with, and where it puts what it finds.

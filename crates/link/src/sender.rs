@@ -23,7 +23,7 @@ pub use config::{BlockConfig, ClassConfig, HistoryConfig, HistoryOrder, SEGMENT_
 
 use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::{FRAME_BYTES_MAX, HEADER_BYTES, SHARD_BYTES_MAX, SHARD_LENGTH_BYTES, TAG_BYTES};
-use noreturn_wire::{Beacon, Body, BootId, Class, Counter, Counters, DiodeId, Header};
+use noreturn_wire::{Beacon, Body, BootId, Class, Counter, Counters, DiodeId, Header, HeaderKey, Suite};
 
 use crate::key::{DiodeKey, FrameKey};
 use crate::shard::length_prefix;
@@ -53,8 +53,10 @@ const HISTORY: usize = Class::History as usize;
 /// The sending end. All memory is allocated by [`Sender::new`]; see [`SenderConfig::bytes_max`].
 #[derive(Debug)]
 pub struct Sender {
+    suite: Suite,
     diode: DiodeId,
     boot: BootId,
+    header_key: HeaderKey,
     key: FrameKey,
     copies: u64,
     frame: u64,
@@ -75,9 +77,11 @@ impl Sender {
         let classes = config.classes();
         let blocks = [classes[0].blocks, classes[1].blocks, classes[2].blocks, config.history.blocks];
         Self {
+            suite: config.suite,
             diode: config.diode,
             boot,
-            key: FrameKey::derive(key, config.diode, boot),
+            header_key: key.header_key(config.diode),
+            key: FrameKey::derive(key, config.suite, config.diode, boot),
             copies: config.copies.max(1),
             frame: 0,
             queues: classes.map(|class| Queue::new(class.queue_bytes_max)),
@@ -162,7 +166,8 @@ impl Sender {
             return None;
         }
         let (body, length) = self.next_payload(now_us, buffer)?;
-        let header = Header { diode: self.diode, boot: self.boot, frame: self.frame, body }.emit();
+        let Self { suite, diode, boot, frame, .. } = *self;
+        let header = Header { suite, diode, boot, frame, body }.emit(&self.header_key);
         let end = HEADER_BYTES + length;
         let tag = self.key.seal(self.frame, &header, &mut buffer[HEADER_BYTES..end]);
         buffer[..HEADER_BYTES].copy_from_slice(&header);

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use noreturn_wire::frame::SHARD_LENGTH_BYTES;
 
-/// The length in front of a data shard of `length` bytes, at most 1406.
+/// The length in front of a data shard of `length` bytes, at most 1398.
 pub(crate) fn length_prefix(length: usize) -> [u8; SHARD_LENGTH_BYTES] {
     u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes()
 }

@@ -6,7 +6,7 @@ use noreturn_fec::Geometry;
 use noreturn_link::receiver::EventKind;
 use noreturn_link::{DiodeKey, Receiver, ReceiverConfig, Refusal, Sender, SenderConfig};
 use noreturn_wire::frame::{FRAME_BYTES_MAX, HEADER_BYTES, SHARD_BYTES_MAX};
-use noreturn_wire::{BootId, Code, Header, HeaderError, Message};
+use noreturn_wire::{BootId, Code, Header, HeaderError, Message, Suite};
 
 const BOOT: BootId = BootId([9; 16]);
 
@@ -86,21 +86,23 @@ fn a_full_queue_refuses_and_counts() {
 
 #[test]
 fn every_altered_bit_and_every_truncation_is_refused() {
-    let mut sender = sender((10, 4), BOOT);
-    push(&mut sender, &encoded(&Message::Record(record(1, 0)))).unwrap();
-    let frame = frames(&mut sender, 0).remove(0);
-    let mut receiver = receiver();
-    for bit in 0..frame.len() * 8 {
-        let mut altered = frame.clone();
-        altered[bit / 8] ^= 1 << (bit % 8);
-        assert!(receiver.handle_datagram(&altered, 0).is_err(), "bit {bit}");
+    for suite in Suite::ALL {
+        let mut sender = Sender::new(&SenderConfig { suite, ..config((10, 4)) }, BOOT, &KEY);
+        push(&mut sender, &encoded(&Message::Record(record(1, 0)))).unwrap();
+        let frame = frames(&mut sender, 0).remove(0);
+        let mut receiver = receiver();
+        for bit in 0..frame.len() * 8 {
+            let mut altered = frame.clone();
+            altered[bit / 8] ^= 1 << (bit % 8);
+            assert!(receiver.handle_datagram(&altered, 0).is_err(), "bit {bit}");
+        }
+        for length in 0..frame.len() {
+            assert!(receiver.handle_datagram(&frame[..length], 0).is_err(), "length {length}");
+        }
+        assert_eq!(receiver.poll_event(), None, "nothing forged starts a session");
+        assert_eq!(receiver.handle_datagram(&frame, 0), Ok(()));
+        assert_eq!(receiver.handle_datagram(&frame, 0), Err(Refusal::Replayed));
     }
-    for length in 0..frame.len() {
-        assert!(receiver.handle_datagram(&frame[..length], 0).is_err(), "length {length}");
-    }
-    assert_eq!(receiver.poll_event(), None, "nothing forged starts a session");
-    assert_eq!(receiver.handle_datagram(&frame, 0), Ok(()));
-    assert_eq!(receiver.handle_datagram(&frame, 0), Err(Refusal::Replayed));
 }
 
 #[test]
@@ -119,7 +121,7 @@ fn another_key_and_another_diode_are_refused() {
     push(&mut sender, &encoded(&Message::Record(record(1, 0)))).unwrap();
     let frame = frames(&mut sender, 0).remove(0);
     let mut wrong_key = Receiver::new(ReceiverConfig::default(), [(DIODE, DiodeKey([1; 32]))]);
-    assert_eq!(wrong_key.handle_datagram(&frame, 0), Err(Refusal::Forged));
+    assert_eq!(wrong_key.handle_datagram(&frame, 0), Err(Refusal::ForgedHeader));
     let mut no_key = Receiver::new(ReceiverConfig::default(), []);
     assert_eq!(no_key.handle_datagram(&frame, 0), Err(Refusal::UnknownDiode));
 }

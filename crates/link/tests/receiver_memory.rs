@@ -9,7 +9,7 @@ use noreturn_link::{DiodeKey, Receiver, ReceiverConfig};
 use noreturn_wire::frame::{PAYLOAD_BYTES_MAX, SHARD_BYTES_MAX};
 use noreturn_wire::{
     Body, BootId, Bytes, Class, Code, DiodeId, FileId, FilePart, FileStep, Header, Heads, Message, Quality,
-    Record, SourceId, StreamId, StreamPart, StreamStep, TimeQuality, Value,
+    Record, SourceId, StreamId, StreamPart, StreamStep, Suite, TimeQuality, Value,
 };
 use sha2::Sha256;
 
@@ -32,14 +32,16 @@ struct Box {
 impl Box {
     fn new(diode: DiodeId, boot: u8) -> Self {
         let (boot, mut key) = (BootId([boot; 16]), [0; 32]);
-        let info = [&b"noreturn 1 frame"[..], &diode.0.to_be_bytes()].concat();
+        let info = [&b"noreturn 2 frame\x01"[..], &diode.0.to_be_bytes()].concat();
         Hkdf::<Sha256>::new(Some(&boot.0), &KEY.0).expand(&info, &mut key).unwrap();
         Self { diode, boot, cipher: ChaCha20Poly1305::new(&key.into()), frame: 0 }
     }
 
     /// Delivers an authentic frame and takes the events.
     fn deliver(&mut self, receiver: &mut Receiver, now_us: u64, body: Body, payload: &[u8]) {
-        let header = Header { diode: self.diode, boot: self.boot, frame: self.frame, body }.emit();
+        let Self { diode, boot, frame, .. } = *self;
+        let header = Header { suite: Suite::default(), diode, boot, frame, body };
+        let header = header.emit(&KEY.header_key(diode));
         let (mut nonce, mut sealed) = ([0; 12], payload.to_vec());
         nonce[4..].copy_from_slice(&self.frame.to_be_bytes());
         let tag = self

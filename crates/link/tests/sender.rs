@@ -205,7 +205,7 @@ fn parity_grows_on_a_line_from_the_least_to_the_whole() {
         for sent in 1..=data {
             let mut sender = sender(&config);
             for _ in 0..sent {
-                push(&mut sender, Class::Telemetry, 1400).unwrap();
+                push(&mut sender, Class::Telemetry, 1390).unwrap();
             }
             let seen = watch(&mut sender, 0..30 * MS, |_, _| {});
             let made = seen.iter().filter(|seen| matches!(seen.body, Body::Parity { .. })).count();
@@ -463,7 +463,7 @@ fn history_takes_its_share_and_no_more() {
 fn a_message_that_no_shard_holds_and_history_from_outside_are_refused() {
     let mut sender = sender(&config(12_500_000));
     assert_eq!(push(&mut sender, Class::Bulk, 0), Err(SenderError::Message));
-    assert_eq!(push(&mut sender, Class::Bulk, 1407), Err(SenderError::Message));
+    assert_eq!(push(&mut sender, Class::Bulk, 1399), Err(SenderError::Message));
     assert_eq!(push(&mut sender, Class::History, 10), Err(SenderError::Message));
-    assert_eq!(push(&mut sender, Class::Bulk, 1406), Ok(()));
+    assert_eq!(push(&mut sender, Class::Bulk, 1398), Ok(()));
 }

@@ -1,7 +1,7 @@
 //! The `[link]` table and the tables of its classes; every key has a default.
 
 use noreturn_image_format::config::link::{
-    Blocks, HISTORY_SEGMENT_BYTES, History, HistoryOrder, LINK_MEMORY_BYTES_MAX, Link, SHARDS_MAX,
+    Blocks, HISTORY_SEGMENT_BYTES, History, HistoryOrder, LINK_MEMORY_BYTES_MAX, Link, SHARDS_MAX, Suite,
     TrafficClass,
 };
 
@@ -14,6 +14,9 @@ const BYTES_MAX: u32 = LINK_MEMORY_BYTES_MAX as u32;
 
 const ORDERS: &[(&str, HistoryOrder)] =
     &[("newest_first", HistoryOrder::NewestFirst), ("oldest_first", HistoryOrder::OldestFirst)];
+
+const SUITES: &[(&str, Suite)] =
+    &[(Suite::ChaCha20Poly1305.name(), Suite::ChaCha20Poly1305), (Suite::Aes256Gcm.name(), Suite::Aes256Gcm)];
 
 /// Doubled from the first, little spread.
 const ALARM: TrafficClass = TrafficClass {
@@ -62,6 +65,7 @@ const HISTORY: History = History {
 };
 
 pub(crate) fn read(section: &Section<'_>) -> Option<Link> {
+    let suite = section.or("suite", &choice(SUITES), Suite::ChaCha20Poly1305);
     let rate_bytes_per_s = section.or("rate_bytes_per_s", &integer(10_000..=1_250_000_000_u32), 2_000_000);
     let burst_bytes = section.or("burst_bytes", &integer(BURST_BYTES_MIN..=16 << 20), 16_384);
     let announce_period_ms = section.or("announce_period_ms", &integer(100..=3_600_000), 5_000);
@@ -71,6 +75,7 @@ pub(crate) fn read(section: &Section<'_>) -> Option<Link> {
     let (alarm, telemetry, bulk) =
         (class("alarm", ALARM), class("telemetry", TELEMETRY), class("bulk", BULK));
     let link = Link {
+        suite: suite?,
         rate_bytes_per_s: u64::from(rate_bytes_per_s?),
         burst_bytes: burst_bytes?,
         announce_period_ms: announce_period_ms?,

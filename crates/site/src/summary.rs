@@ -94,10 +94,11 @@ fn write_release(f: &mut fmt::Formatter<'_>, release: Release) -> fmt::Result {
 }
 
 fn write_link(f: &mut fmt::Formatter<'_>, link: &Link) -> fmt::Result {
-    let Link { rate_bytes_per_s, burst_bytes, announce_period_ms, history, .. } = link;
+    let Link { suite, rate_bytes_per_s, burst_bytes, announce_period_ms, history, .. } = link;
     writeln!(
         f,
-        "link     {rate_bytes_per_s} bytes/s in bursts of {burst_bytes}, names every {announce_period_ms} ms"
+        "link     {rate_bytes_per_s} bytes/s in bursts of {burst_bytes}, names every {announce_period_ms} ms, sealed with {}",
+        suite.name()
     )?;
     for (name, class) in [("alarm", link.alarm), ("telemetry", link.telemetry), ("bulk", link.bulk)] {
         let TrafficClass { blocks, weight, queue_bytes_max, history_bytes_max } = class;

@@ -448,7 +448,7 @@ fn mistakes_in_the_classes_are_told() {
         link,
         "data_shards = 10",
         "LINE:1: link.data_shards: is not a key that is known here; known are \"alarm\", \"announce_period_ms\", \
-         \"bulk\", \"burst_bytes\", \"history\", \"rate_bytes_per_s\", \"telemetry\"",
+         \"bulk\", \"burst_bytes\", \"history\", \"rate_bytes_per_s\", \"suite\", \"telemetry\"",
     );
     assert_refused(
         "class = \"alarm\"",

@@ -1,16 +1,20 @@
-//! The frame: a 48-byte checked header, a sealed payload, and a 16-byte authentication tag.
+//! The frame: a 56-byte header, a sealed payload, and a 16-byte authentication tag.
 //!
-//! All integers are big-endian. The header's own CRC lets a reader (a capture tool without
-//! the key, too) trust the header's fields as what was sent, before any other work is done;
-//! authenticity comes from the tag, which covers header and payload.
+//! All integers are big-endian. The header ends with a short tag of its own under a key of the diode's, which lets a receiver
+//! refuse what others made up before it does anything for it; authenticity comes from the tag at the end, which covers header
+//! and payload.
 
 use core::fmt;
 
-use crc::{CRC_32_ISCSI, Crc, Table};
 use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher24;
 
 /// Bytes of the header.
-pub const HEADER_BYTES: usize = 48;
+pub const HEADER_BYTES: usize = HEADER_TAG_OFFSET + HEADER_TAG_BYTES;
+/// Bytes of the tag that ends the header.
+pub const HEADER_TAG_BYTES: usize = 8;
+/// Where the header's tag is, and how many bytes it covers.
+const HEADER_TAG_OFFSET: usize = 48;
 /// Bytes of the authentication tag that ends every frame.
 pub const TAG_BYTES: usize = 16;
 /// The largest frame: what an Ethernet frame of 1500 bytes leaves for an IPv4 UDP payload.
@@ -27,15 +31,55 @@ pub const SHARD_BYTES_MAX: usize = PAYLOAD_BYTES_MAX - SHARD_LENGTH_BYTES;
 /// First two bytes of every frame, `NR`.
 pub const MAGIC: [u8; 2] = *b"NR";
 /// Version of the frame format that this crate speaks.
-pub const VERSION: u8 = 1;
-
-/// With 16 tables, because both ends do this for every frame, also for those that they refuse.
-static CRC: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
-const CRC_OFFSET: usize = 44;
+pub const VERSION: u8 = 2;
 
 // The layout defends itself: what the document promises is checked when this compiles.
-const _: () = assert!(CRC_OFFSET + 4 == HEADER_BYTES);
-const _: () = assert!(SHARD_BYTES_MAX == 1406);
+const _: () = assert!(HEADER_BYTES == 56);
+const _: () = assert!(SHARD_BYTES_MAX == 1398);
+
+/// The cipher that seals the frames of a diode; chosen by the operator, the same in all of them.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum Suite {
+    /// ChaCha20-Poly1305 (RFC 8439): fast and constant in time without instructions of its own.
+    #[default]
+    ChaCha20Poly1305 = 1,
+    /// AES-256-GCM (NIST SP 800-38D): the faster one where processors have instructions for it.
+    Aes256Gcm = 2,
+}
+
+impl Suite {
+    /// Every suite.
+    pub const ALL: [Self; 2] = [Self::ChaCha20Poly1305, Self::Aes256Gcm];
+
+    fn parse(byte: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|&suite| suite as u8 == byte)
+    }
+}
+
+/// The key of the tags that end a diode's headers.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HeaderKey(pub [u8; 16]);
+
+impl fmt::Debug for HeaderKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HeaderKey(..)")
+    }
+}
+
+impl HeaderKey {
+    /// Whether a header was made by who has this key; that it was not sent before, it does not say.
+    #[must_use]
+    pub fn verifies(&self, header: &[u8; HEADER_BYTES]) -> bool {
+        let tag = u64::from_le_bytes(array(header, HEADER_TAG_OFFSET));
+        // One comparison of words: how long it takes tells nothing.
+        self.tag(header) == tag
+    }
+
+    /// SipHash-2-4 (Aumasson, Bernstein: Indocrypt 2012), a pseudo-random function for short inputs.
+    fn tag(&self, header: &[u8; HEADER_BYTES]) -> u64 {
+        SipHasher24::new_with_key(&self.0).hash(&header[..HEADER_TAG_OFFSET])
+    }
+}
 
 /// Which diode a frame comes from; chosen by the operator, unique per receiver.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -146,6 +190,8 @@ pub enum Body {
 /// A header whose fields make sense together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Header {
+    /// What seals the payload.
+    pub suite: Suite,
     /// Sender.
     pub diode: DiodeId,
     /// Boot of the sender.
@@ -167,8 +213,8 @@ pub enum HeaderError {
     Magic,
     /// Another version than [`VERSION`].
     Version(u8),
-    /// The header's CRC does not match.
-    Checksum,
+    /// No [`Suite`] that this crate knows.
+    Suite(u8),
     /// A field, or two fields together, that no sender writes.
     Field,
 }
@@ -180,7 +226,7 @@ impl fmt::Display for HeaderError {
             Self::Long => write!(f, "longer than {FRAME_BYTES_MAX} bytes"),
             Self::Magic => f.write_str("does not start with \"NR\""),
             Self::Version(v) => write!(f, "version {v}, expected {VERSION}"),
-            Self::Checksum => f.write_str("header checksum does not match"),
+            Self::Suite(suite) => write!(f, "cipher suite {suite}, which is not known"),
             Self::Field => f.write_str("header fields contradict each other"),
         }
     }
@@ -191,9 +237,9 @@ const KIND_PARITY: u8 = 1;
 const KIND_BEACON: u8 = 2;
 
 impl Header {
-    /// Writes the header as it goes on the wire.
+    /// Writes the header as it goes on the wire, with its tag.
     #[must_use]
-    pub fn emit(&self) -> [u8; HEADER_BYTES] {
+    pub fn emit(&self, key: &HeaderKey) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
         let (kind, block, shape) = match self.body {
             Body::Data { class, block, index, code } => {
@@ -206,18 +252,20 @@ impl Header {
         };
         bytes[0..2].copy_from_slice(&MAGIC);
         bytes[2] = VERSION;
-        bytes[3] = kind;
+        bytes[3] = self.suite as u8;
         bytes[4..8].copy_from_slice(&self.diode.0.to_be_bytes());
         bytes[8..24].copy_from_slice(&self.boot.0);
         bytes[24..32].copy_from_slice(&self.frame.to_be_bytes());
         bytes[32..40].copy_from_slice(&block.to_be_bytes());
-        bytes[40..44].copy_from_slice(&shape);
-        let crc = CRC.checksum(&bytes[..CRC_OFFSET]);
-        bytes[CRC_OFFSET..].copy_from_slice(&crc.to_be_bytes());
+        bytes[40] = kind;
+        bytes[41..45].copy_from_slice(&shape);
+        let tag = key.tag(&bytes);
+        bytes[HEADER_TAG_OFFSET..].copy_from_slice(&tag.to_le_bytes());
         bytes
     }
 
-    /// Splits a datagram into header, header bytes (the associated data) and sealed payload with tag.
+    /// Splits a datagram into header, header bytes (the associated data) and sealed payload with tag. Neither tag has been
+    /// looked at: see [`HeaderKey::verifies`].
     ///
     /// # Errors
     /// The first thing that is wrong, cheapest check first.
@@ -235,11 +283,10 @@ impl Header {
         if bytes[2] != VERSION {
             return Err(HeaderError::Version(bytes[2]));
         }
-        if CRC.checksum(&bytes[..CRC_OFFSET]).to_be_bytes() != bytes[CRC_OFFSET..] {
-            return Err(HeaderError::Checksum);
-        }
+        let suite = Suite::parse(bytes[3]).ok_or(HeaderError::Suite(bytes[3]))?;
         let body = parse_body(bytes).ok_or(HeaderError::Field)?;
         let header = Self {
+            suite,
             diode: DiodeId(u32::from_be_bytes(array(bytes, 4))),
             boot: BootId(array(bytes, 8)),
             frame: u64::from_be_bytes(array(bytes, 24)),
@@ -250,9 +297,9 @@ impl Header {
 }
 
 fn parse_body(bytes: &[u8; HEADER_BYTES]) -> Option<Body> {
-    let (kind, class) = (bytes[3] & 0x0f, bytes[3] >> 4);
     let block = u64::from_be_bytes(array(bytes, 32));
-    let [index, data_sent, data, parity] = array(bytes, 40);
+    let (kind, class) = (bytes[40] & 0x0f, bytes[40] >> 4);
+    let [index, data_sent, data, parity] = array(bytes, 41);
     if kind == KIND_BEACON {
         return (class == 0 && block == 0 && [index, data_sent, data, parity] == [0; 4])
             .then_some(Body::Beacon);

@@ -23,7 +23,7 @@ pub use attestation::{Attestation, Quote, TpmFault};
 pub use beacon::{Beacon, CardModel, DmaFence, OutsideCard, Watchdog};
 pub use counter::{Counter, Counters};
 pub use crossing::Crossing;
-pub use frame::{Body, BootId, Class, Code, DiodeId, Header, HeaderError};
+pub use frame::{Body, BootId, Class, Code, DiodeId, Header, HeaderError, HeaderKey, Suite};
 pub use message::{Announce, Fault, Heads, Message, MessageError, Quality, Record, SourceId, Value};
 pub use object::{Bytes, FileId, FilePart, FileStep, StreamId, StreamPart, StreamStep};
 pub use release::{FloorMemory, Release};

@@ -9,7 +9,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Bytes of one part at most, so that it fits in a shard with everything around it.
-pub const PART_BYTES_MAX: usize = 1372;
+pub const PART_BYTES_MAX: usize = 1360;
 /// Bytes of an object's name at most.
 pub const OBJECT_NAME_BYTES_MAX: usize = 255;
 /// No object is longer, so that offsets can be added without a thought.

@@ -4,18 +4,19 @@
 use noreturn_wire::attestation::Point;
 use noreturn_wire::{
     Announce, Attestation, Beacon, Body, BootId, Bytes, CardModel, Class, ClockState, Code, Counter,
-    Counters, DiodeId, DmaFence, Fault, FileId, FilePart, FileStep, FloorMemory, Header, Heads, LastStop,
-    Message, OutsideCard, Quality, Quote, Record, Release, SourceId, StreamId, StreamPart, StreamStep,
-    TimeQuality, TimeSource, TpmFault, Value, Watchdog,
+    Counters, DiodeId, DmaFence, Fault, FileId, FilePart, FileStep, FloorMemory, Header, HeaderKey, Heads,
+    LastStop, Message, OutsideCard, Quality, Quote, Record, Release, SourceId, StreamId, StreamPart,
+    StreamStep, Suite, TimeQuality, TimeSource, TpmFault, Value, Watchdog,
 };
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn header(body: Body) -> String {
+fn header(suite: Suite, body: Body) -> String {
     let boot = BootId(std::array::from_fn(|i| 0xa0 + i as u8));
-    hex(&Header { diode: DiodeId(7), boot, frame: 0x0102_0304, body }.emit())
+    let key = HeaderKey(std::array::from_fn(|i| i as u8));
+    hex(&Header { suite, diode: DiodeId(7), boot, frame: 0x0102_0304, body }.emit(&key))
 }
 
 fn message(message: &Message<'_>) -> String {
@@ -25,19 +26,22 @@ fn message(message: &Message<'_>) -> String {
 #[test]
 fn headers() {
     let code = Code::new(10, 4).unwrap();
+    let (chacha, aes) = (Suite::ChaCha20Poly1305, Suite::Aes256Gcm);
     assert_eq!(
-        header(Body::Data { class: Class::Telemetry, block: 5, index: 9, code }),
-        "4e52011000000007a0a1a2a3a4a5a6a7a8a9aaabacadaeaf0000000001020304000000000000000509000a04d6abc29b"
+        header(chacha, Body::Data { class: Class::Telemetry, block: 5, index: 9, code }),
+        "4e52020100000007a0a1a2a3a4a5a6a7a8a9aaabacadaeaf000000000102030400000000000000051009000a04000000f14bab64d380cd29"
     );
     assert_eq!(
-        header(Body::Parity { class: Class::Telemetry, block: 5, index: 3, data_sent: 10, code }),
-        "4e52011100000007a0a1a2a3a4a5a6a7a8a9aaabacadaeaf00000000010203040000000000000005030a0a04515f0bc4"
+        header(aes, Body::Parity { class: Class::Telemetry, block: 5, index: 3, data_sent: 10, code }),
+        "4e52020200000007a0a1a2a3a4a5a6a7a8a9aaabacadaeaf0000000001020304000000000000000511030a0a04000000e2428c4989e1002b"
     );
-    let class = Class::History;
-    assert!(header(Body::Data { class, block: 5, index: 9, code }).starts_with("4e520130"));
     assert_eq!(
-        header(Body::Beacon),
-        "4e52010200000007a0a1a2a3a4a5a6a7a8a9aaabacadaeaf000000000102030400000000000000000000000091c3701a"
+        header(aes, Body::Data { class: Class::History, block: 5, index: 9, code }),
+        "4e52020200000007a0a1a2a3a4a5a6a7a8a9aaabacadaeaf000000000102030400000000000000053009000a040000009df7e43c22eab0bd"
+    );
+    assert_eq!(
+        header(chacha, Body::Beacon),
+        "4e52020100000007a0a1a2a3a4a5a6a7a8a9aaabacadaeaf0000000001020304000000000000000002000000000000003e778ecd09c04a20"
     );
 }
 

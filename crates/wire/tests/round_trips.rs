@@ -11,10 +11,12 @@ use noreturn_wire::object::{OBJECT_BYTES_MAX, OBJECT_NAME_BYTES_MAX, PART_BYTES_
 use noreturn_wire::{
     Announce, Attestation, Beacon, Body, BootId, Bytes, CardModel, Class, ClockState, Code, Counter,
     Counters, Crossing, DiodeId, DmaFence, Fault, FileId, FilePart, FileStep, FloorMemory, Header,
-    HeaderError, Heads, LastStop, Message, MessageError, OutsideCard, Quality, Quote, Record, Release,
-    SourceId, StreamId, StreamPart, StreamStep, TimeQuality, TimeSource, Value, Watchdog,
+    HeaderError, HeaderKey, Heads, LastStop, Message, MessageError, OutsideCard, Quality, Quote, Record,
+    Release, SourceId, StreamId, StreamPart, StreamStep, Suite, TimeQuality, TimeSource, Value, Watchdog,
 };
 use proptest::prelude::*;
+
+const KEY: HeaderKey = HeaderKey([7; 16]);
 
 fn classes() -> impl Strategy<Value = Class> {
     prop::sample::select(&Class::ALL[..])
@@ -39,12 +41,16 @@ fn bodies() -> impl Strategy<Value = Body> {
 }
 
 fn headers() -> impl Strategy<Value = Header> {
-    (any::<u32>(), any::<[u8; 16]>(), any::<u64>(), bodies()).prop_map(|(diode, boot, frame, body)| Header {
-        diode: DiodeId(diode),
-        boot: BootId(boot),
-        frame,
-        body,
-    })
+    let suites = prop::sample::select(&Suite::ALL[..]);
+    (suites, any::<u32>(), any::<[u8; 16]>(), any::<u64>(), bodies()).prop_map(
+        |(suite, diode, boot, frame, body)| Header {
+            suite,
+            diode: DiodeId(diode),
+            boot: BootId(boot),
+            frame,
+            body,
+        },
+    )
 }
 
 fn records() -> impl Strategy<Value = Record> {
@@ -82,21 +88,23 @@ fn counters(seed: u64) -> Counters {
 
 proptest! {
     #[test]
-    fn headers_round_trip(header in headers(), payload in prop::collection::vec(any::<u8>(), 17..1424)) {
-        let mut datagram = header.emit().to_vec();
+    fn headers_round_trip(header in headers(), payload in prop::collection::vec(any::<u8>(), 17..1416)) {
+        let mut datagram = header.emit(&KEY).to_vec();
         datagram.extend(&payload);
         let (parsed, associated, sealed) = Header::parse(&datagram).unwrap();
         prop_assert_eq!(parsed, header);
         prop_assert_eq!(&associated[..], &datagram[..HEADER_BYTES]);
         prop_assert_eq!(sealed, &payload[..]);
+        prop_assert!(KEY.verifies(associated));
+        prop_assert!(!HeaderKey([8; 16]).verifies(associated));
     }
 
     #[test]
     fn a_flipped_bit_of_a_header_is_noticed(header in headers(), bit in 0..HEADER_BYTES * 8) {
-        let mut datagram = header.emit().to_vec();
+        let mut datagram = header.emit(&KEY).to_vec();
         datagram.extend([0; 17]);
         datagram[bit / 8] ^= 1 << (bit % 8);
-        prop_assert!(Header::parse(&datagram).is_err());
+        prop_assert!(!Header::parse(&datagram).is_ok_and(|(_, bytes, _)| KEY.verifies(bytes)));
     }
 
     #[test]
@@ -223,16 +231,23 @@ fn the_longest_parts_fit_a_shard_and_longer_ones_are_refused() {
 
 #[test]
 fn datagrams_of_impossible_size_or_version_are_named() {
-    let header = Header { diode: DiodeId(1), boot: BootId([2; 16]), frame: 3, body: Body::Beacon };
-    let mut datagram = header.emit().to_vec();
+    let (suite, boot) = (Suite::default(), BootId([2; 16]));
+    let header = Header { suite, diode: DiodeId(1), boot, frame: 3, body: Body::Beacon };
+    let mut datagram = header.emit(&KEY).to_vec();
     datagram.resize(FRAME_BYTES_MIN - 1, 0);
     assert_eq!(Header::parse(&datagram), Err(HeaderError::Short));
     datagram.resize(FRAME_BYTES_MAX + 1, 0);
     assert_eq!(Header::parse(&datagram), Err(HeaderError::Long));
     datagram.truncate(FRAME_BYTES_MIN);
     assert!(Header::parse(&datagram).is_ok());
-    datagram[2] = 9;
-    assert_eq!(Header::parse(&datagram), Err(HeaderError::Version(9)));
+    for suite in [0, 3, 255] {
+        datagram[3] = suite;
+        assert_eq!(Header::parse(&datagram), Err(HeaderError::Suite(suite)));
+    }
+    // The version before this one is told by its name.
+    datagram[2] = 1;
+    let error = Header::parse(&datagram).unwrap_err();
+    assert_eq!((error, error.to_string()), (HeaderError::Version(1), "version 1, expected 2".to_owned()));
     datagram[0] = b'X';
     assert_eq!(Header::parse(&datagram), Err(HeaderError::Magic));
 }

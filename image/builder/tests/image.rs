@@ -89,7 +89,7 @@ fn two_builds_are_the_same_bytes() {
 fn the_bytes_are_pinned() {
     assert_eq!(
         built().sha256.to_string(),
-        "a2c373b5fd832f52fd31516ade5b5304ac967c3ccbb0f388995995bea7347662"
+        "e6b850a8cdea7841604da8e750fa005608f7c402c08ab7339f0d1c9b8003420e"
     );
 }
 

@@ -174,7 +174,7 @@ fn of_many_diodes_the_silent_ones_are_alarms_whatever_somebody_sends_in_their_na
             }
             for stranger in &mut strangers {
                 for forged in frames(stranger, bench.now_us) {
-                    assert_eq!(bench.take(&forged), Err(Refusal::Forged));
+                    assert_eq!(bench.take(&forged), Err(Refusal::ForgedHeader));
                 }
             }
             for old in held_back.by_ref().take(150) {
@@ -219,7 +219,7 @@ fn a_silence_is_told_once_and_ends_with_one_frame_of_any_kind() {
     }
     assert_eq!(bench.said(0), [(SILENT_AFTER_US, true)]);
     let sent = frames(&mut live, bench.now_us);
-    let data = sent.iter().find(|frame| frame[3] & 0x0f == 0).unwrap();
+    let data = sent.iter().find(|frame| frame[40] & 0x0f == 0).unwrap();
     assert_eq!(bench.take(data), Ok(()));
     assert_eq!(bench.said(0).last(), Some(&(30 * S, false)));
     while bench.now_us < 50 * S {

@@ -12,6 +12,7 @@ pub mod network;
 pub mod random;
 pub mod run;
 pub mod scenario;
+pub mod seal;
 
 mod judge;
 mod oracle;

@@ -2,15 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chacha20poly1305::aead::{AeadInOut, KeyInit};
-use chacha20poly1305::{ChaCha20Poly1305, Nonce, Tag};
-use hkdf::Hkdf;
 use noreturn_link::DiodeKey;
-use noreturn_wire::frame::TAG_BYTES;
-use noreturn_wire::{Body, BootId, Class, DiodeId, Header, Message};
-use sha2::Sha256;
+use noreturn_wire::{Body, BootId, Class, Header, Message};
 
 use crate::judge::{Item, Line};
+use crate::seal::Seal;
 
 /// A block: boot, class, number.
 type BlockId = (BootId, Class, u64);
@@ -20,52 +16,17 @@ type BlockId = (BootId, Class, u64);
 pub(crate) struct Sent {
     /// Per data shard: the items that it holds.
     items: HashMap<(BlockId, u8), Vec<Item>>,
-    keys: BTreeMap<BootId, Opener>,
+    keys: BTreeMap<BootId, Seal>,
     /// Frames in all, and data and parity bytes of them.
     pub(crate) frames: u64,
     pub(crate) data_bytes: u64,
     pub(crate) parity_bytes: u64,
 }
 
-/// Opens frames of one boot, written from `docs/protocol.md`.
-struct Opener(ChaCha20Poly1305);
-
-impl std::fmt::Debug for Opener {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Opener(..)")
-    }
-}
-
-impl Opener {
-    fn new(key: &DiodeKey, diode: DiodeId, boot: BootId) -> Self {
-        let mut frame_key = [0; 32];
-        let info = [&b"noreturn 1 frame"[..], &diode.0.to_be_bytes()].concat();
-        // 32 bytes are never too many for HKDF-SHA256.
-        let _ = Hkdf::<Sha256>::new(Some(&boot.0), &key.0).expand(&info, &mut frame_key);
-        Self(ChaCha20Poly1305::new(&frame_key.into()))
-    }
-
-    fn open(&self, header: &Header, sealed: &[u8]) -> Option<Vec<u8>> {
-        let (payload, tag) = sealed.split_last_chunk::<TAG_BYTES>()?;
-        let mut payload = payload.to_vec();
-        let mut nonce = [0; 12];
-        nonce[4..].copy_from_slice(&header.frame.to_be_bytes());
-        self.0
-            .decrypt_inout_detached(
-                &Nonce::from(nonce),
-                &header.emit(),
-                payload.as_mut_slice().into(),
-                &Tag::from(*tag),
-            )
-            .ok()?;
-        Some(payload)
-    }
-}
-
 impl Sent {
     /// Takes a frame as the sender sent it.
     pub(crate) fn record(&mut self, key: &DiodeKey, frame: &[u8]) {
-        let Ok((header, _, sealed)) = Header::parse(frame) else {
+        let Ok((header, bytes, sealed)) = Header::parse(frame) else {
             panic!("the sender sent what is no frame")
         };
         self.frames += 1;
@@ -74,11 +35,8 @@ impl Sent {
             Body::Parity { .. } => self.parity_bytes += frame.len() as u64,
             Body::Data { class, block, index, .. } => {
                 self.data_bytes += if class == Class::History { 0 } else { frame.len() as u64 };
-                let opener = self
-                    .keys
-                    .entry(header.boot)
-                    .or_insert_with(|| Opener::new(key, header.diode, header.boot));
-                let Some(shard) = opener.open(&header, sealed) else { panic!("a frame does not open") };
+                let seal = self.keys.entry(header.boot).or_insert_with(|| Seal::of(key, &header));
+                let Some(shard) = seal.open(&header, bytes, sealed) else { panic!("a frame does not open") };
                 let before = self.items.insert(((header.boot, class, block), index), items(&shard));
                 assert!(before.is_none(), "a place in a block was used twice: {header:?}");
             }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use noreturn_fec::Geometry;
 use noreturn_link::{HistoryOrder, ReceiverConfig, SenderConfig};
-use noreturn_wire::DiodeId;
+use noreturn_wire::{DiodeId, Suite};
 
 use crate::network::Faults;
 use crate::random::Random;
@@ -139,6 +139,7 @@ fn any_faults(dice: &mut Random) -> Faults {
 }
 
 fn any_sender(dice: &mut Random, sender: &mut SenderConfig) {
+    sender.suite = Suite::ALL[dice.below(2) as usize];
     sender.rate_bytes_per_s = 500_000 + dice.below(20_000_000);
     sender.burst_bytes = 3_028 + dice.below(65_536);
     for class in [&mut sender.alarm, &mut sender.telemetry, &mut sender.bulk] {

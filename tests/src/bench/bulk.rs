@@ -12,6 +12,7 @@ mod send;
 pub use end::run as run_end;
 
 use anyhow::{Result, bail};
+use noreturn_wire::Suite;
 
 use super::Figure;
 use end::End;
@@ -29,7 +30,8 @@ const FILES_SENT_MAX: usize = 6;
 /// Megabytes a second of a file that arrives whole, and their share of what plain UDP carries.
 pub(super) fn measure() -> Result<Vec<Figure>> {
     let plain_before = plain::measure(false)?;
-    let transfer = transfer(plain_before)?;
+    let transfer = self::transfer(Suite::ChaCha20Poly1305, plain_before)?;
+    let aes = self::transfer(Suite::Aes256Gcm, plain_before)?;
     let plain = (plain_before + plain::measure(false)?) / 2.0;
     let plain_batched = plain::measure(true)?;
     let rate = transfer.mb_per_s;
@@ -43,7 +45,10 @@ pub(super) fn measure() -> Result<Vec<Figure>> {
     ];
     let mut share = Figure::new("bulk_share_of_udp", rate / plain, "of UDP, datagram by datagram");
     share.beside = vec![("of UDP in batches", rate / plain_batched)];
-    Ok(vec![figure, share])
+    let mut aes_share =
+        Figure::new("bulk_share_of_udp_aes_256_gcm", aes.mb_per_s / plain, "of UDP, datagram by datagram");
+    aes_share.beside = vec![("MB/s", aes.mb_per_s), ("files not whole", aes.files_broken as f64)];
+    Ok(vec![figure, share, aes_share])
 }
 
 struct Transfer {
@@ -54,11 +59,11 @@ struct Transfer {
 }
 
 /// Finds the best pace and sends files at it; at the next best when too few of them arrive whole.
-fn transfer(plain_mb_per_s: f64) -> Result<Transfer> {
-    for pace in paces_best_first(plain_mb_per_s)? {
+fn transfer(suite: Suite, plain_mb_per_s: f64) -> Result<Transfer> {
+    for pace in paces_best_first(suite, plain_mb_per_s)? {
         let mut whole = Vec::new();
         for sent in 1..=FILES_SENT_MAX {
-            let received = send(pace, FILE_BYTES)?;
+            let received = send(suite, pace, FILE_BYTES)?;
             if received.complete {
                 whole.push(received.mb_per_s());
             }
@@ -72,11 +77,11 @@ fn transfer(plain_mb_per_s: f64) -> Result<Transfer> {
 }
 
 /// The paces at which a smaller file arrives whole: first the one at which it is the fastest.
-fn paces_best_first(plain_mb_per_s: f64) -> Result<Vec<u64>> {
+fn paces_best_first(suite: Suite, plain_mb_per_s: f64) -> Result<Vec<u64>> {
     let mut paces = Vec::new();
     for percent in PACES_PERCENT {
         let pace = (plain_mb_per_s * 1e4) as u64 * percent;
-        let received = send(pace, TRIAL_BYTES)?;
+        let received = send(suite, pace, TRIAL_BYTES)?;
         if received.complete {
             paces.push((received.mb_per_s(), pace));
         }
@@ -85,9 +90,23 @@ fn paces_best_first(plain_mb_per_s: f64) -> Result<Vec<u64>> {
     Ok(paces.into_iter().map(|(_, pace)| pace).collect())
 }
 
-fn send(pace: u64, bytes: u64) -> Result<Received> {
+fn send(suite: Suite, pace: u64, bytes: u64) -> Result<Received> {
     let mut receiver = End::start(&["receive"])?;
     let port = receiver.line()?;
-    End::start(&["send", &port, &pace.to_string(), &bytes.to_string()])?.finish()?;
+    End::start(&["send", &port, suite_name(suite), &pace.to_string(), &bytes.to_string()])?.finish()?;
     Received::parse(&receiver.finish()?)
+}
+
+const AES: &str = "aes-256-gcm";
+
+/// How a process is told the suite.
+const fn suite_name(suite: Suite) -> &'static str {
+    match suite {
+        Suite::ChaCha20Poly1305 => "chacha20-poly1305",
+        Suite::Aes256Gcm => AES,
+    }
+}
+
+fn suite_of(name: &str) -> Suite {
+    if name == AES { Suite::Aes256Gcm } else { Suite::ChaCha20Poly1305 }
 }

@@ -3,11 +3,11 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use anyhow::Result;
-use noreturn_link::{Receiver, ReceiverConfig, Sender, SenderConfig};
+use anyhow::{Context, Result, ensure};
+use noreturn_link::{Receiver, ReceiverConfig, Refusal, Sender, SenderConfig};
 use noreturn_wire::crossing::Sending;
-use noreturn_wire::frame::FRAME_BYTES_MAX;
-use noreturn_wire::{BootId, Class, Message, Quality, Record, SourceId, TimeQuality, Value};
+use noreturn_wire::frame::{FRAME_BYTES_MAX, HEADER_BYTES};
+use noreturn_wire::{BootId, Class, Message, Quality, Record, SourceId, Suite, TimeQuality, Value};
 
 use super::{DIODE, Figure, KEY};
 
@@ -16,25 +16,68 @@ const SOURCES: u32 = 100;
 const RECORDS: u64 = 200_000;
 /// Records that are pushed before the sender is asked for frames: those of one poll.
 const POLL: u64 = 25;
+const FORGED: u32 = 1_000_000;
 
 /// Measures sender and receiver, each over the frames of the same records.
 pub(super) fn measure() -> Result<Vec<Figure>> {
     let messages = messages();
-    let mut sender_s = Vec::new();
-    let mut receiver_s = Vec::new();
+    let [chacha, aes] = [ends(Suite::ChaCha20Poly1305, &messages)?, ends(Suite::Aes256Gcm, &messages)?];
+    let figure = |name, of: fn(&Ends) -> f64, unit| {
+        let mut figure = Figure::new(name, of(&chacha), unit);
+        figure.beside.push(("AES-256-GCM", of(&aes)));
+        figure
+    };
+    Ok(vec![
+        figure("sender_ns_per_record", |ends| ends.sender_s * 1e9 / RECORDS as f64, "ns"),
+        figure("receiver_ns_per_record", |ends| ends.receiver_s * 1e9 / RECORDS as f64, "ns"),
+        figure("receiver_frames_per_s", |ends| ends.frames as f64 / ends.receiver_s, "frames/s"),
+    ])
+}
+
+/// What a datagram costs the receiver that somebody without the key has made up, without its socket.
+pub(super) fn forged() -> Result<Vec<Figure>> {
+    let (_, frames) = send(Suite::default(), &messages())?;
+    let live = frames.last().context("the sender sends")?;
+    let mut receiver = Receiver::new(ReceiverConfig::default(), [(DIODE, KEY)]);
+    ensure!(receiver.handle_datagram(&frames[0], 0).is_ok(), "the first frame starts the boot");
+    let altered = |place: usize| {
+        let mut frame = live.clone();
+        frame[place] ^= 1;
+        frame
+    };
+    let mut cost = |frame: &[u8], refusal| {
+        let start = Instant::now();
+        for _ in 0..FORGED {
+            assert_eq!(receiver.handle_datagram(black_box(frame), 0), Err(refusal));
+        }
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(FORGED)
+    };
+    // Its header's tag, the boot that it names, and the seal behind a header that was recorded.
+    let mut figure = Figure::new("forged_ns", cost(&altered(HEADER_BYTES - 1), Refusal::ForgedHeader), "ns");
+    figure.beside = vec![
+        ("of a boot that was never heard", cost(&altered(8), Refusal::ForgedHeader)),
+        ("behind a recorded header", cost(&altered(live.len() - 1), Refusal::Forged)),
+    ];
+    Ok(vec![figure])
+}
+
+/// Medians of both ends, and how many frames there were.
+struct Ends {
+    sender_s: f64,
+    receiver_s: f64,
+    frames: usize,
+}
+
+fn ends(suite: Suite, messages: &[Vec<u8>]) -> Result<Ends> {
+    let (mut sender_s, mut receiver_s) = (Vec::new(), Vec::new());
     let mut frames = 0;
     for _ in 0..5 {
-        let (seconds, sent) = send(&messages)?;
+        let (seconds, sent) = send(suite, messages)?;
         sender_s.push(seconds);
         frames = sent.len();
         receiver_s.push(receive(&sent));
     }
-    let (sender_s, receiver_s) = (median(sender_s), median(receiver_s));
-    Ok(vec![
-        Figure::new("sender_ns_per_record", sender_s * 1e9 / RECORDS as f64, "ns"),
-        Figure::new("receiver_ns_per_record", receiver_s * 1e9 / RECORDS as f64, "ns"),
-        Figure::new("receiver_frames_per_s", frames as f64 / receiver_s, "frames/s"),
-    ])
+    Ok(Ends { sender_s: median(sender_s), receiver_s: median(receiver_s), frames })
 }
 
 fn median(mut seconds: Vec<f64>) -> f64 {
@@ -59,9 +102,10 @@ fn messages() -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn send(messages: &[Vec<u8>]) -> Result<(f64, Vec<Vec<u8>>)> {
+fn send(suite: Suite, messages: &[Vec<u8>]) -> Result<(f64, Vec<Vec<u8>>)> {
     // As fast as it goes, and once: what is sent again costs by the link's rate, not by the record.
     let mut config = SenderConfig::new(DIODE, 10_000_000_000);
+    config.suite = suite;
     config.history.share_per_mille = 0;
     let mut sender = Sender::new(&config, BootId([3; 16]), &KEY);
     let mut frames = Vec::new();

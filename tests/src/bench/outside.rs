@@ -23,15 +23,18 @@ const FRAMES: usize = 6000;
 /// QEMU's `-icount shift=1`: 2 ns an instruction.
 const INSTRUCTIONS_PER_US: f64 = 500.0;
 /// No pace, so that the processor is what limits.
+const AES: &str = "suite = \"aes-256-gcm\"\n";
 const LINK: &str = "\n[link]\nrate_bytes_per_s = 1_250_000_000\nburst_bytes = 16_777_216\n";
 
 /// Everything that the box does between two frames, parity among them, when there is always more to send.
 pub(super) fn measure() -> Result<Vec<Figure>> {
-    let (largest_bytes, largest) = per_frame(LARGEST)?;
-    let (smallest_bytes, smallest) = per_frame(SMALLEST)?;
+    let (largest_bytes, largest) = per_frame(LARGEST, "")?;
+    let (_, aes) = per_frame(LARGEST, AES)?;
+    let (smallest_bytes, smallest) = per_frame(SMALLEST, "")?;
     let mut figure = Figure::new("outside_instructions_per_frame", largest, "instructions");
     figure.beside = vec![
         ("bytes of its payload", largest_bytes),
+        ("sealed with AES-256-GCM", aes),
         ("the smallest", smallest),
         ("bytes of the smallest's payload", smallest_bytes),
     ];
@@ -47,7 +50,7 @@ pub(super) fn rate() -> Result<Vec<Figure>> {
 
 fn per_second(load: &str) -> Result<f64> {
     let folder = TempDir::new()?;
-    let image = build(load, &folder)?;
+    let image = build(load, "", &folder)?;
     let wire = UdpSocket::bind(loopback(0))?;
     wire.set_read_timeout(Some(PATIENCE))?;
     let frames = OutsideWire::Frames { card: loopback(free_udp()?), wire: wire.local_addr()? };
@@ -66,16 +69,16 @@ fn per_second(load: &str) -> Result<f64> {
     Ok(f64::from(count) / start.elapsed().as_secs_f64())
 }
 
-/// An image whose box offers this load.
-fn build(load: &str, folder: &TempDir) -> Result<Image> {
-    let site = Site { receiver_port: free_udp()?, modbus: LINK.to_owned() + &idle_device() };
+/// An image whose box offers this load, with more keys of the table `[link]`.
+fn build(load: &str, link: &str, folder: &TempDir) -> Result<Image> {
+    let site = Site { receiver_port: free_udp()?, modbus: LINK.to_owned() + link + &idle_device() };
     build_with(&planted_kernel()?, &site.text().replace(DIODE_NAME, load), folder.path())
 }
 
 /// Mean bytes of UDP payload, and instructions, of a frame.
-fn per_frame(load: &str) -> Result<(f64, f64)> {
+fn per_frame(load: &str, link: &str) -> Result<(f64, f64)> {
     let folder = TempDir::new()?;
-    let image = build(load, &folder)?;
+    let image = build(load, link, &folder)?;
     let frames = capture(&image.path, folder.path(), FRAMES)?;
     let steady = &frames[frames.len() / 2..];
     let (first, last) = (steady.first().context("no frames")?, steady.last().context("no frames")?);

@@ -1,20 +1,19 @@
 //! Frames: the header is read as it was written, or refused.
 
-use crc::{CRC_32_ISCSI, Crc};
-use noreturn_wire::Header;
-use noreturn_wire::frame::{FRAME_BYTES_MAX, FRAME_BYTES_MIN, HEADER_BYTES};
+use noreturn_wire::frame::{FRAME_BYTES_MAX, FRAME_BYTES_MIN, HEADER_BYTES, HEADER_TAG_BYTES};
+use noreturn_wire::{Header, HeaderKey};
 
-const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
-const CRC_OFFSET: usize = HEADER_BYTES - 4;
+const KEY: HeaderKey = HeaderKey([7; 16]);
+/// Bytes that no receiver reads, before the tag.
+const RESERVED: std::ops::Range<usize> = HEADER_BYTES - HEADER_TAG_BYTES - 3..HEADER_BYTES - HEADER_TAG_BYTES;
 
-/// Runs the input as a datagram, and again with magic, version and checksum put right.
+/// Runs the input as a datagram, and again with magic, version and suite put right.
 pub(super) fn frame(data: &[u8]) {
     check(data);
     if data.len() >= HEADER_BYTES {
         let mut datagram = data.to_vec();
-        datagram[..3].copy_from_slice(b"NR\x01");
-        let crc = CRC.checksum(&datagram[..CRC_OFFSET]);
-        datagram[CRC_OFFSET..HEADER_BYTES].copy_from_slice(&crc.to_be_bytes());
+        datagram[..3].copy_from_slice(b"NR\x02");
+        datagram[3] = 1 + datagram[3] % 2;
         check(&datagram);
     }
 }
@@ -27,7 +26,12 @@ fn check(datagram: &[u8]) {
                 "a length that no frame has"
             );
             assert_eq!([&bytes[..], sealed].concat(), datagram, "something of the datagram was lost");
-            assert_eq!(header.emit(), *bytes, "the header can be written in two ways");
+            let written = header.emit(&KEY);
+            assert!(KEY.verifies(&written), "its own tag");
+            let mut fields = *bytes;
+            fields[RESERVED].fill(0);
+            let end = HEADER_BYTES - HEADER_TAG_BYTES;
+            assert_eq!(written[..end], fields[..end], "the header can be written in two ways");
         }
         Err(error) => assert!(!error.to_string().is_empty()),
     }

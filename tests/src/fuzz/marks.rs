@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use noreturn_link::receiver::{Arrival, EventKind, Lane, Mark};
 use noreturn_link::{DiodeKey, Receiver, ReceiverConfig, Refusal};
-use noreturn_wire::{Body, BootId, Class, Code, DiodeId, Header, Message, SourceId};
+use noreturn_simulator::seal::Seal;
+use noreturn_wire::{Body, BootId, Class, Code, DiodeId, Header, Message, SourceId, Suite};
 
 use super::receiver::{encoded, record};
-use super::seal::seal;
 
 /// The diodes that have a key; marks may name others, whose keys may come later.
 const DIODES: [u32; 2] = [1, 2];
@@ -159,7 +159,8 @@ fn frame((diode, boot): (DiodeId, BootId), frame: u64, records: &[(SourceId, u64
     if payload.is_empty() {
         payload = encoded(&Message::Record(record(SourceId(0), 0)));
     }
-    seal(&KEY, &Header { diode, boot, frame, body }, &payload)
+    let header = Header { suite: Suite::default(), diode, boot, frame, body };
+    Seal::of(&KEY, &header).seal(&header, &payload)
 }
 
 /// So little that a short input reaches every limit.

@@ -20,7 +20,7 @@ use noreturn_link::{
 };
 use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::FRAME_BYTES_MAX;
-use noreturn_wire::{Announce, BootId, Class, DiodeId, FileId, Heads, Message, SourceId, StreamId};
+use noreturn_wire::{Announce, BootId, Class, DiodeId, FileId, Heads, Message, SourceId, StreamId, Suite};
 
 use super::script::Script;
 use judge::Judge;
@@ -52,12 +52,14 @@ const STEPS_MAX: usize = 512;
 /// Boots of two diodes: so many of the first that one is always forgotten, and one of the second. The first diode has
 /// got another key for its later boots.
 const BOOTS: [Origin; 5] = [
-    Origin { diode: DiodeId(1), boot: BootId([1; 16]), code: (4, 2), key: OLD_KEY },
-    Origin { diode: DiodeId(1), boot: BootId([2; 16]), code: (3, 0), key: OLD_KEY },
-    Origin { diode: DiodeId(1), boot: BootId([3; 16]), code: (2, 3), key: NEW_KEY },
-    Origin { diode: DiodeId(2), boot: BootId([4; 16]), code: (10, 4), key: [2; 32] },
-    Origin { diode: DiodeId(1), boot: BootId([5; 16]), code: (1, 1), key: NEW_KEY },
+    Origin { diode: DiodeId(1), boot: BootId([1; 16]), suite: CHACHA, code: (4, 2), key: OLD_KEY },
+    Origin { diode: DiodeId(1), boot: BootId([2; 16]), suite: CHACHA, code: (3, 0), key: OLD_KEY },
+    Origin { diode: DiodeId(1), boot: BootId([3; 16]), suite: AES, code: (2, 3), key: NEW_KEY },
+    Origin { diode: DiodeId(2), boot: BootId([4; 16]), suite: AES, code: (10, 4), key: [2; 32] },
+    Origin { diode: DiodeId(1), boot: BootId([5; 16]), suite: CHACHA, code: (1, 1), key: NEW_KEY },
 ];
+const CHACHA: Suite = Suite::ChaCha20Poly1305;
+const AES: Suite = Suite::Aes256Gcm;
 const OLD_KEY: [u8; 32] = [1; 32];
 const NEW_KEY: [u8; 32] = [3; 32];
 /// What the receiver may have of the first diode's keys.
@@ -67,6 +69,7 @@ const KEY_RINGS: [&[[u8; 32]]; 4] = [&[OLD_KEY, NEW_KEY], &[OLD_KEY], &[NEW_KEY]
 struct Origin {
     diode: DiodeId,
     boot: BootId,
+    suite: Suite,
     code: (u8, u8),
     key: [u8; 32],
 }
@@ -341,7 +344,7 @@ impl World {
     }
 }
 
-fn sender(&Origin { diode, boot, code: (data, parity), key }: &Origin) -> Sender {
+fn sender(&Origin { diode, boot, suite, code: (data, parity), key }: &Origin) -> Sender {
     let blocks = BlockConfig {
         geometry: Geometry::new(data, parity).expect("they are small"),
         parity_min: 1,
@@ -350,7 +353,7 @@ fn sender(&Origin { diode, boot, code: (data, parity), key }: &Origin) -> Sender
         blocks_max: 3,
     };
     let class = ClassConfig { blocks, weight: 1, queue_bytes_max: 4096, history_bytes_max: 1 };
-    let mut config = SenderConfig::new(diode, 100_000_000);
+    let mut config = SenderConfig { suite, ..SenderConfig::new(diode, 100_000_000) };
     (config.alarm, config.telemetry, config.bulk) = (class, class, class);
     (config.history.blocks, config.history.interval_us) = (blocks, 2000);
     Sender::new(&config, boot, &DiodeKey(key))

@@ -4,10 +4,12 @@ use super::KernelRule;
 use crate::program::{Function, Program, is_within, paths};
 
 /// Crates of which the kernel may hold code, beside our own.
-const CRATES: [&str; 50] = [
+const CRATES: [&str; 56] = [
     "__rustc",
     "ahash",
     "aead",
+    "aes",
+    "aes_gcm",
     "align_address",
     "alloc",
     "anstyle",
@@ -22,12 +24,14 @@ const CRATES: [&str; 50] = [
     "core",
     "crossbeam_utils",
     "crypto_common",
+    "ctr",
     "digest",
     "event_listener",
     "event_listener_strategy",
     "fdt",
     "free_list",
     "generic_once_cell",
+    "ghash",
     "hashbrown",
     "heapless",
     "hermit",
@@ -43,11 +47,13 @@ const CRATES: [&str; 50] = [
     "memory_addresses",
     "pci_types",
     "poly1305",
+    "polyval",
     "postcard",
     "raw_cpuid",
     "serde_core",
     "sha2",
     "shell_words",
+    "siphasher",
     "smallvec",
     "smoltcp",
     "spinning_top",

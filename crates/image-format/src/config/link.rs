@@ -11,7 +11,7 @@ pub const HISTORY_SEGMENT_BYTES: u32 = 64 << 10;
 /// Shards of a full block at most: the elements of GF(2^8).
 pub const SHARDS_MAX: u16 = 256;
 
-/// Bytes that one parity shard takes: the largest data shard of 1406 bytes, and its length.
+/// Bytes that one parity shard takes: the largest data shard of 1398 bytes and its length, in whole blocks of 64 bytes.
 const PARITY_SHARD_BYTES: u64 = 1408;
 /// Data shards that wait in each block for their turn in the code, in as much room.
 const WAITING_SHARDS: u64 = 3;
@@ -22,6 +22,8 @@ const CLASS_EXTRA_BYTES: u64 = 4096;
 /// The one-way link.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Link {
+    /// What seals the frames.
+    pub suite: Suite,
     /// Pace, in bytes of Ethernet frame per second.
     pub rate_bytes_per_s: u64,
     /// Burst that the pace allows, in bytes.
@@ -36,6 +38,26 @@ pub struct Link {
     pub bulk: TrafficClass,
     /// What is sent again.
     pub history: History,
+}
+
+/// The cipher that seals the frames.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Suite {
+    /// ChaCha20-Poly1305.
+    ChaCha20Poly1305,
+    /// AES-256-GCM.
+    Aes256Gcm,
+}
+
+impl Suite {
+    /// Name in lower case, as the site file and everything that tells it writes it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ChaCha20Poly1305 => "chacha20-poly1305",
+            Self::Aes256Gcm => "aes-256-gcm",
+        }
+    }
 }
 
 /// How the blocks of one class are made.

@@ -1,22 +1,33 @@
-//! ChaCha20-Poly1305 for bare metal: without vector registers or tables.
+//! Both ciphers for bare metal: without vector registers or tables.
 
+use aes_gcm::Aes256Gcm;
+use chacha20poly1305::ChaCha20Poly1305;
+use chacha20poly1305::aead::array::Array;
+use chacha20poly1305::aead::consts::{U12, U16};
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
-use chacha20poly1305::{ChaCha20Poly1305, Tag};
+use noreturn_wire::Suite;
 use noreturn_wire::frame::TAG_BYTES;
 
-pub(super) struct Cipher(ChaCha20Poly1305);
+#[expect(clippy::large_enum_variant, reason = "there is one in a sender, and memory is reckoned by sizes")]
+pub(super) enum Cipher {
+    ChaCha20Poly1305(ChaCha20Poly1305),
+    Aes256Gcm(Aes256Gcm),
+}
 
 impl Cipher {
-    pub(super) fn new(key: &[u8; 32]) -> Self {
-        Self(ChaCha20Poly1305::new(key.into()))
+    pub(super) fn new(suite: Suite, key: &[u8; 32]) -> Self {
+        match suite {
+            Suite::ChaCha20Poly1305 => Self::ChaCha20Poly1305(ChaCha20Poly1305::new(key.into())),
+            Suite::Aes256Gcm => Self::Aes256Gcm(Aes256Gcm::new(key.into())),
+        }
     }
 
     /// Encrypts in place; the tag.
     pub(super) fn seal(&self, nonce: [u8; 12], associated: &[u8], payload: &mut [u8]) -> [u8; TAG_BYTES] {
-        // Only payloads of 256 GiB fail; a frame with a zero tag is refused by every receiver.
-        self.0
-            .encrypt_inout_detached(&nonce.into(), associated, payload.into())
-            .map_or([0; TAG_BYTES], Into::into)
+        match self {
+            Self::ChaCha20Poly1305(cipher) => seal(cipher, nonce, associated, payload),
+            Self::Aes256Gcm(cipher) => seal(cipher, nonce, associated, payload),
+        }
     }
 
     /// Decrypts payload and tag in place; the payload, if it is authentic.
@@ -26,9 +37,33 @@ impl Cipher {
         associated: &[u8],
         sealed: &'a mut [u8],
     ) -> Option<&'a [u8]> {
-        let (payload, tag) = sealed.split_last_chunk_mut::<TAG_BYTES>()?;
-        let tag = Tag::from(*tag);
-        self.0.decrypt_inout_detached(&nonce.into(), associated, (&mut *payload).into(), &tag).ok()?;
-        Some(payload)
+        match self {
+            Self::ChaCha20Poly1305(cipher) => open(cipher, nonce, associated, sealed),
+            Self::Aes256Gcm(cipher) => open(cipher, nonce, associated, sealed),
+        }
     }
+}
+
+fn seal(
+    cipher: &impl AeadInOut<NonceSize = U12, TagSize = U16>,
+    nonce: [u8; 12],
+    associated: &[u8],
+    payload: &mut [u8],
+) -> [u8; TAG_BYTES] {
+    // Only payloads of 64 GiB fail; a frame with a zero tag is refused by every receiver.
+    cipher
+        .encrypt_inout_detached(&Array(nonce), associated, payload.into())
+        .map_or([0; TAG_BYTES], Into::into)
+}
+
+fn open<'a>(
+    cipher: &impl AeadInOut<NonceSize = U12, TagSize = U16>,
+    nonce: [u8; 12],
+    associated: &[u8],
+    sealed: &'a mut [u8],
+) -> Option<&'a [u8]> {
+    let (payload, tag) = sealed.split_last_chunk_mut::<TAG_BYTES>()?;
+    let tag = Array(*tag);
+    cipher.decrypt_inout_detached(&Array(nonce), associated, (&mut *payload).into(), &tag).ok()?;
+    Some(payload)
 }

@@ -26,6 +26,8 @@ receiver_counters! {
     refused_unknown_diode,
     /// Refused: its boot has ended.
     refused_ended_boot,
+    /// Refused: the header's tag does not verify.
+    refused_forged_header,
     /// Refused: the tag does not verify.
     refused_forged,
     /// Refused: received before.
@@ -112,6 +114,7 @@ impl ReceiverCounters {
             Refusal::Header(_) => &mut self.refused_header,
             Refusal::UnknownDiode => &mut self.refused_unknown_diode,
             Refusal::EndedBoot => &mut self.refused_ended_boot,
+            Refusal::ForgedHeader => &mut self.refused_forged_header,
             Refusal::Forged => &mut self.refused_forged,
             Refusal::Replayed => &mut self.refused_replayed,
             Refusal::TooOld => &mut self.refused_too_old,

@@ -155,7 +155,9 @@ pub enum Refusal {
     UnknownDiode,
     /// Of a boot that has ended: newer ones took its place.
     EndedBoot,
-    /// Its tag does not verify: forged, altered, or another key.
+    /// Its header's tag does not verify: whoever sent it has no key of the diode's, or another than the boot's.
+    ForgedHeader,
+    /// Its tag does not verify: altered, or made up behind a header that was recorded.
     Forged,
     /// A frame number that was received before, or may have been before a restart.
     Replayed,

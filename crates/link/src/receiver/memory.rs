@@ -1,7 +1,6 @@
 //! How much memory a receiver takes at most, from its limits; `tests/receiver_memory.rs` keeps it true.
 
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 
 use noreturn_wire::frame::{PAYLOAD_BYTES_MAX, SHARD_LENGTH_BYTES};
 use noreturn_wire::object::{OBJECT_NAME_BYTES_MAX, PART_BYTES_MAX};
@@ -10,11 +9,11 @@ use noreturn_wire::{BootId, Class, DiodeId, FileId, Record, SourceId, StreamId};
 use super::blocks::{BLOCKS_MAX, Block, SHARD_COST_BYTES};
 use super::decoders::DECODERS_MAX;
 use super::files::{self, File};
+use super::keys::Keys;
 use super::sequence::{Held, Sequence};
 use super::session::Session;
 use super::streams::{self, Stream};
-use super::{KEYS_PER_DIODE_MAX, ReceiverConfig, SessionId, StreamEvent};
-use crate::key::DiodeKey;
+use super::{ReceiverConfig, SessionId, StreamEvent};
 
 /// The decoder of the largest code: its factors, 16 patterns of losses, and the shards that it recovers last.
 const DECODER_BYTES_MAX: usize = 1 << 20;
@@ -62,8 +61,8 @@ impl ReceiverConfig {
             .saturating_add(diodes.saturating_mul(4 * size_of::<BootId>()))
             .saturating_add(map_bytes::<SessionId, ()>(boots.saturating_add(sessions)))
             .saturating_add(map_bytes::<DiodeId, VecDeque<BootId>>(diodes))
-            .saturating_add(map_bytes::<DiodeId, Vec<DiodeKey>>(diodes))
-            .saturating_add(diodes.saturating_mul(KEYS_PER_DIODE_MAX * size_of::<DiodeKey>()))
+            .saturating_add(map_bytes::<DiodeId, Keys>(diodes))
+            .saturating_add(diodes.saturating_mul(Keys::BYTES_MAX))
             .saturating_add(DECODERS_MAX * DECODER_BYTES_MAX)
     }
 

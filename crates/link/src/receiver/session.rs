@@ -9,16 +9,16 @@ use noreturn_wire::{Announce, Class, Heads, Message, Record, SourceId, StreamPar
 
 use super::blocks::{BLOCK_IDLE_US, Blocks, Place};
 use super::files::Files;
+use super::keys::SessionKey;
 use super::replay::Replay;
 use super::sequence::{Sequence, Shared};
 use super::streams::Streams;
 use super::{Arrival, EventKind, Output, ReceiverConfig, Refusal};
-use crate::key::FrameKey;
 
 #[derive(Debug)]
 pub(super) struct Session {
     /// `None` until the first authentic frame since this receiver was made.
-    key: Option<FrameKey>,
+    key: Option<SessionKey>,
     /// Which of the receiver's authentic frames was the last of this session.
     heard: u64,
     replay: Replay,
@@ -33,7 +33,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) const fn new(key: Option<FrameKey>) -> Self {
+    pub(super) const fn new(key: Option<SessionKey>) -> Self {
         Self {
             key,
             heard: 0,
@@ -47,11 +47,11 @@ impl Session {
         }
     }
 
-    pub(super) const fn key(&self) -> Option<&FrameKey> {
+    pub(super) const fn key(&self) -> Option<&SessionKey> {
         self.key.as_ref()
     }
 
-    pub(super) fn set_key(&mut self, key: FrameKey) {
+    pub(super) fn set_key(&mut self, key: SessionKey) {
         self.key = Some(key);
     }
 

@@ -11,9 +11,10 @@ mod streams;
 use alloc::vec::Vec;
 
 use noreturn_wire::frame::SHARD_BYTES_MAX;
-use noreturn_wire::{Class, Code, Heads, Message, Quality, Record, SourceId, TimeQuality, Value};
+use noreturn_wire::{Class, Code, Heads, Message, Quality, Record, SourceId, Suite, TimeQuality, Value};
 
 use super::*;
+use crate::key::FrameKey;
 
 const DIODE: DiodeId = DiodeId(7);
 const KEY: DiodeKey = DiodeKey([0x42; 32]);
@@ -54,10 +55,14 @@ fn seal(boot: u8, frame: u64, body: Body, messages: &[Message<'_>]) -> Vec<u8> {
 }
 
 /// An authentic frame of any payload.
-fn seal_raw(boot: u8, frame: u64, body: Body, mut payload: Vec<u8>) -> Vec<u8> {
-    let header = Header { diode: DIODE, boot: BootId([boot; 16]), frame, body };
-    let bytes = header.emit();
-    let tag = FrameKey::derive(&KEY, DIODE, header.boot).seal(frame, &bytes, &mut payload);
+fn seal_raw(boot: u8, frame: u64, body: Body, payload: Vec<u8>) -> Vec<u8> {
+    seal_with(Suite::default(), boot, frame, body, payload)
+}
+
+fn seal_with(suite: Suite, boot: u8, frame: u64, body: Body, mut payload: Vec<u8>) -> Vec<u8> {
+    let boot = BootId([boot; 16]);
+    let bytes = Header { suite, diode: DIODE, boot, frame, body }.emit(&KEY.header_key(DIODE));
+    let tag = FrameKey::derive(&KEY, suite, DIODE, boot).seal(frame, &bytes, &mut payload);
     [&bytes[..], &payload, &tag].concat()
 }
 

@@ -1,8 +1,8 @@
 //! What a sender is told: the pace, the classes, the history, and how much memory all that takes.
 
 use noreturn_fec::Geometry;
-use noreturn_wire::DiodeId;
 use noreturn_wire::frame::{SHARD_BYTES_MAX, SHARD_LENGTH_BYTES};
+use noreturn_wire::{DiodeId, Suite};
 
 use super::lane::WAITING;
 
@@ -11,6 +11,8 @@ use super::lane::WAITING;
 pub struct SenderConfig {
     /// Who sends.
     pub diode: DiodeId,
+    /// What seals its frames.
+    pub suite: Suite,
     /// Pace in bytes per second, counting Ethernet, IP and UDP headers.
     pub rate_bytes_per_s: u64,
     /// Burst that the pace allows, in bytes.
@@ -87,6 +89,7 @@ impl SenderConfig {
     pub fn new(diode: DiodeId, rate_bytes_per_s: u64) -> Self {
         Self {
             diode,
+            suite: Suite::default(),
             rate_bytes_per_s,
             burst_bytes: 65_536,
             copies: 1,

@@ -5,7 +5,7 @@ use noreturn_wire::object::OBJECT_BYTES_MAX;
 use noreturn_wire::{
     Announce, Attestation, Beacon, Body, BootId, Bytes, Class, ClockState, Code, Counter, FileId, FilePart,
     FileStep, Header, Heads, Message, Quality, Record, Release, SourceId, StreamId, StreamPart, StreamStep,
-    TimeQuality, TimeSource, Value,
+    Suite, TimeQuality, TimeSource, Value,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -157,9 +157,10 @@ pub(super) fn seal(boot: u8, frame: u64, content: Content) -> Vec<u8> {
         }
     };
     let boot = BootId([boot; 16]);
-    let header = Header { diode: DIODE, boot, frame, body }.emit();
+    let suite = Suite::ChaCha20Poly1305;
+    let header = Header { suite, diode: DIODE, boot, frame, body }.emit(&KEY.header_key(DIODE));
     let mut key = [0; 32];
-    let info: [&[u8]; 2] = [b"noreturn 1 frame", &DIODE.0.to_be_bytes()];
+    let info: [&[u8]; 3] = [b"noreturn 2 frame", &[suite as u8], &DIODE.0.to_be_bytes()];
     let derived = Salt::new(HKDF_SHA256, &boot.0).extract(&KEY.0);
     derived.expand(&info, HKDF_SHA256).and_then(|okm| okm.fill(&mut key)).expect("32 bytes");
     let key = LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, &key).expect("32 bytes"));

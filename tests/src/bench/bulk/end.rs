@@ -5,9 +5,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{plain, receive, send};
+use super::{plain, receive, send, suite_of};
 
-/// Does what one end is told: `receive`, `send PORT PACE BYTES`, `receive-plain`, or `send-plain PORT BATCHED`.
+/// Does what one end is told: `receive`, `send PORT SUITE PACE BYTES`, `receive-plain`, or `send-plain PORT BATCHED`.
 ///
 /// # Errors
 /// If the arguments are others, or a socket fails.
@@ -15,7 +15,9 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         ["receive"] => receive::run(),
-        ["send", port, pace, bytes] => send::run(port.parse()?, pace.parse()?, bytes.parse()?),
+        ["send", port, suite, pace, bytes] => {
+            send::run(port.parse()?, suite_of(suite), pace.parse()?, bytes.parse()?)
+        }
         ["receive-plain"] => plain::receive(),
         ["send-plain", port, batched] => plain::send(port.parse()?, batched.parse()?),
         _ => bail!("this is started by the benchmark; run ./scripts/bench bulk"),

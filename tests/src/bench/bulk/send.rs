@@ -8,7 +8,7 @@ use noreturn_link::{Sender, SenderConfig};
 use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::{FRAME_BYTES_MAX, SHARD_BYTES_MAX};
 use noreturn_wire::object::PART_BYTES_MAX;
-use noreturn_wire::{BootId, Bytes, Class, Counter, FileId, FilePart, FileStep, Message};
+use noreturn_wire::{BootId, Bytes, Class, Counter, FileId, FilePart, FileStep, Message, Suite};
 
 use super::file::Contents;
 use crate::bench::udp::Outgoing;
@@ -23,9 +23,9 @@ const FRAMES_AT_ONCE: usize = 44;
 const PARTS_PER_ABOUT: u64 = 1000;
 
 /// Sends a file of so many bytes to `port` at `pace` bytes a second.
-pub(super) fn run(port: u16, pace: u64, bytes: u64) -> Result<()> {
+pub(super) fn run(port: u16, suite: Suite, pace: u64, bytes: u64) -> Result<()> {
     let mut outgoing = Outgoing::new(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
-    let mut config = SenderConfig::new(DIODE, pace);
+    let mut config = SenderConfig { suite, ..SenderConfig::new(DIODE, pace) };
     // Once: what is sent again would take its share of the pace.
     config.bulk.history_bytes_max = 0;
     config.history.share_per_mille = 0;

@@ -1,13 +1,13 @@
 //! Authentic frames that no sender makes.
 
 use noreturn_link::DiodeKey;
+use noreturn_simulator::seal::Seal;
 use noreturn_wire::frame::{FRAME_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use noreturn_wire::{
     Body, Bytes, Class, Code, FileId, FileStep, Header, Heads, Message, SourceId, StreamId, StreamStep,
 };
 
 use super::super::script::Script;
-use super::super::seal::seal;
 use super::said::{CONTENTS, FILE_NAME, STREAM_NAME, beacon, encoded, file_message, record, stream_message};
 use super::{BOOTS, Origin};
 
@@ -16,11 +16,11 @@ const CODES: [(u8, u8); 8] = [(1, 0), (1, 1), (2, 2), (3, 0), (4, 2), (10, 4), (
 
 /// An authentic frame of the boot at `place`.
 pub(super) fn frame(place: usize, script: &mut Script<'_>) -> Vec<u8> {
-    let Origin { diode, boot, key, .. } = BOOTS[place];
-    let header = Header { diode, boot, frame: script.number(), body: body(script) };
+    let Origin { diode, boot, suite, key, .. } = BOOTS[place];
+    let header = Header { suite, diode, boot, frame: script.number(), body: body(script) };
     let mut payload = payload(script);
     payload.resize(payload.len().clamp(1, PAYLOAD_BYTES_MAX), 0);
-    let frame = seal(&DiodeKey(key), &header, &payload);
+    let frame = Seal::of(&DiodeKey(key), &header).seal(&header, &payload);
     assert!(frame.len() <= FRAME_BYTES_MAX);
     frame
 }

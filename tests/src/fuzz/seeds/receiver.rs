@@ -1,6 +1,6 @@
 //! Seeds of the receiver's world: honest senders at the places 0 to 3, a bad network, and lies.
 
-use noreturn_wire::{Body, BootId, DiodeId, Header};
+use noreturn_wire::{Body, BootId, DiodeId, Header, HeaderKey, Suite};
 
 use super::Seed;
 
@@ -66,6 +66,7 @@ fn honest() -> Vec<Seed> {
     let all = [DELIVER; 8];
     let late = [DELIVER_ONE, 3, DELIVER_ONE, 2, PASS, 40, DELIVER_ONE, 0];
     let damage = [FLIP_ONE, 0, 60, 1, FLIP_ONE, 0, 5, 7, CUT_ONE, 0, 64];
+    let header = [FLIP_ONE, 0, 30, 1];
     let boots = [0, 1, 2, 0, 4, 1, 0, 3].into_iter().flat_map(|place| [&frames(place)[..], &all].concat());
     let again = [&[LOSE_ONE, 0][..], &head(0), &QUIET, &[TRANSMIT, 0], &all, &all].concat();
     let out = [&frame(0, 0)[..], &[LINK, 0, 1], &frame(0, 0), &[LINK, 0, 0, TRANSMIT, 0]].concat();
@@ -77,8 +78,8 @@ fn honest() -> Vec<Seed> {
         ("lost", [&frames(1)[..], &[LOSE_ONE, 0, LOSE_ONE, 1], &all, &head(1), &QUIET].concat()),
         ("late", [&frames(0)[..], &late, &QUIET].concat()),
         ("twice", [&frames(2)[..], &[REPEAT_ONE, 0, REPEAT_ONE, 3, REPEAT_ONE, 4], &all].concat()),
-        ("damaged", [&frames(3)[..], &damage, &all].concat()),
-        ("thrown", [&[THROW, 70][..], b"NR\x01", &[0; 67], &frames(3), &all].concat()),
+        ("damaged", [&frames(3)[..], &damage, &frames(1), &header, &all].concat()),
+        ("thrown", [&[THROW, 78][..], b"NR\x02\x01", &[0; 74], &frames(3), &all].concat()),
         ("boots", boots.collect()),
         ("stranger", stranger()),
     ]
@@ -140,8 +141,9 @@ fn restarts() -> Vec<Seed> {
 
 /// A frame of a diode that nobody knows here.
 fn stranger() -> Vec<u8> {
-    let header = Header { diode: DiodeId(9), boot: BootId([9; 16]), frame: 0, body: Body::Beacon };
-    [&[THROW, 65][..], &header.emit(), &[0; 17]].concat()
+    let (suite, boot) = (Suite::default(), BootId([9; 16]));
+    let header = Header { suite, diode: DiodeId(9), boot, frame: 0, body: Body::Beacon };
+    [&[THROW, 73][..], &header.emit(&HeaderKey([7; 16])), &[0; 17]].concat()
 }
 
 /// Steps in which the liar speaks, each a data shard of these places and then its payload.

@@ -8,8 +8,8 @@ use noreturn_wire::crossing::{
 use noreturn_wire::frame::SHARD_BYTES_MAX;
 use noreturn_wire::{
     Announce, Attestation, Beacon, Body, BootId, CardModel, Class, ClockState, Code, Counter, Counters,
-    DiodeId, DmaFence, Fault, FloorMemory, Header, Heads, LastStop, Message, OutsideCard, Quality, Quote,
-    Record, Release, SourceId, TimeQuality, TimeSource, Value, Watchdog,
+    DiodeId, DmaFence, Fault, FloorMemory, Header, HeaderKey, Heads, LastStop, Message, OutsideCard, Quality,
+    Quote, Record, Release, SourceId, Suite, TimeQuality, TimeSource, Value, Watchdog,
 };
 
 use super::Seed;
@@ -27,14 +27,15 @@ pub(super) fn frames() -> Vec<Seed> {
         ("beacon", Body::Beacon),
     ];
     let frame = |body| {
-        let header = Header { diode: DiodeId(7), boot: BootId([0xab; 16]), frame: 1 << 40, body };
-        [&header.emit()[..], &[0x55; 17]].concat()
+        let (suite, boot) = (Suite::default(), BootId([0xab; 16]));
+        let header = Header { suite, diode: DiodeId(7), boot, frame: 1 << 40, body };
+        [&header.emit(&HeaderKey([7; 16]))[..], &[0x55; 17]].concat()
     };
     let mut seeds: Vec<Seed> = bodies.map(|(name, body)| (name, frame(body))).into();
     let data = seeds[0].1.clone();
-    seeds.push(("short", data[..64].to_vec()));
-    seeds.push(("longest", [&data[..], &[0; 1407]].concat()));
-    seeds.push(("too-long", [&data[..], &[0; 1408]].concat()));
+    seeds.push(("short", data[..72].to_vec()));
+    seeds.push(("longest", [&data[..], &[0; 1399]].concat()));
+    seeds.push(("too-long", [&data[..], &[0; 1400]].concat()));
     seeds
 }
 

@@ -6,11 +6,11 @@ mod pace;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use noreturn_link::{BlockConfig, SenderConfig, SenderError};
+use noreturn_simulator::seal::Seal;
 use noreturn_wire::crossing::Sending;
 use noreturn_wire::frame::SHARD_BYTES_MAX;
 use noreturn_wire::{Beacon, Body, Class, Code, Counter, Counters, DiodeId, Header};
 
-use super::super::seal::open;
 use super::PATIENCE_US;
 use super::setup::{BOOT, KEY};
 use block::Block;
@@ -105,11 +105,12 @@ impl Judge {
     /// A frame has left.
     pub(super) fn frame(&mut self, now_us: u64, frame: &[u8]) {
         self.pace.spend(now_us, frame.len());
-        let (header, associated, sealed) = Header::parse(frame).expect("a frame");
+        let (header, bytes, sealed) = Header::parse(frame).expect("a frame");
         assert_eq!((header.diode, header.boot, header.frame), (DiodeId(5), BOOT, self.frames));
         self.frames += 1;
         self.seen.add(Counter::LinkBytes, frame.len() as u64);
-        let payload = open(&KEY, &header, associated, sealed).expect("it is sealed with its key");
+        let payload =
+            Seal::of(&KEY, &header).open(&header, bytes, sealed).expect("it is sealed with its key");
         assert!(!self.has_beacon || header.body == Body::Beacon, "something went before the beacon");
         match header.body {
             Body::Beacon => {

@@ -71,7 +71,7 @@ fn a_boot_stays_with_the_key_that_sealed_its_first_frame() {
     receiver.set_keys(DIODE, &[OTHER_KEY]);
     let next = seal(1, 1, data(1, 0), &[record(0, 1)]);
     assert_eq!(receiver.handle_datagram(&next, 0), Ok(()), "running boots keep their key");
-    assert_eq!(receiver.handle_datagram(&hello(2), 0), Err(Refusal::Forged), "new ones may not use it");
+    assert_eq!(receiver.handle_datagram(&hello(2), 0), Err(Refusal::ForgedHeader), "new ones may not use it");
     receiver.set_keys(DIODE, &[OTHER_KEY, KEY]);
     assert_eq!(receiver.handle_datagram(&hello(2), 0), Ok(()));
     receiver.set_keys(DIODE, &[]);
@@ -83,7 +83,42 @@ fn a_boot_stays_with_the_key_that_sealed_its_first_frame() {
 fn only_so_many_keys_are_tried() {
     let wrong = (0..KEYS_PER_DIODE_MAX as u8).map(|key| (DIODE, DiodeKey([key; 32])));
     let mut receiver = Receiver::new(ReceiverConfig::default(), wrong.clone().chain([(DIODE, KEY)]));
-    assert_eq!(receiver.handle_datagram(&hello(1), 0), Err(Refusal::Forged));
+    assert_eq!(receiver.handle_datagram(&hello(1), 0), Err(Refusal::ForgedHeader));
     let mut receiver = Receiver::new(ReceiverConfig::default(), wrong.skip(1).chain([(DIODE, KEY)]));
     assert_eq!(receiver.handle_datagram(&hello(1), 0), Ok(()));
+}
+
+#[test]
+fn a_boot_stays_with_its_suite() {
+    let [one, other] = Suite::ALL;
+    let mut receiver = Receiver::new(ReceiverConfig::default(), [(DIODE, KEY)]);
+    let message = record(0, 0).encode(&mut [0; SHARD_BYTES_MAX]).expect("it fits").to_vec();
+    let frame = |suite, boot, number| seal_with(suite, boot, number, data(number, 0), message.clone());
+    for (boot, suite, wrong) in [(1, one, other), (2, other, one)] {
+        assert_eq!(receiver.handle_datagram(&frame(suite, boot, 0), 0), Ok(()));
+        assert_eq!(receiver.handle_datagram(&frame(wrong, boot, 1), 0), Err(Refusal::ForgedHeader));
+        assert_eq!(receiver.handle_datagram(&frame(suite, boot, 1), 0), Ok(()));
+    }
+}
+
+/// Before anything is looked up or derived: also of a boot that has ended, and with a number that was received.
+#[test]
+fn a_header_that_was_made_up_is_refused_as_that() {
+    let config = ReceiverConfig { sessions_per_diode_max: 1, ..ReceiverConfig::default() };
+    let mut receiver = Receiver::new(config, [(DIODE, KEY)]);
+    for boot in [1, 2] {
+        assert_eq!(receiver.handle_datagram(&hello(boot), 0), Ok(()));
+    }
+    for (boot, refusal) in [(1, Refusal::EndedBoot), (2, Refusal::Replayed)] {
+        let mut again = hello(boot);
+        assert_eq!(receiver.handle_datagram(&again, 0), Err(refusal));
+        again[48] ^= 1;
+        assert_eq!(receiver.handle_datagram(&again, 0), Err(Refusal::ForgedHeader));
+    }
+    // A recorded header before another payload passes it, and not the seal.
+    let mut altered = seal(2, 1, data(1, 0), &[record(0, 1)]);
+    *altered.last_mut().expect("it has a tag") ^= 1;
+    assert_eq!(receiver.handle_datagram(&altered, 0), Err(Refusal::Forged));
+    let counters = receiver.counters();
+    assert_eq!((counters.refused_forged_header, counters.refused_forged), (2, 1));
 }
