@@ -73,7 +73,7 @@ mod tests {
     fn frame(boot: u8, key: u8) -> Vec<u8> {
         let config = SenderConfig::new(DIODE, 1 << 30);
         let mut sender = Sender::new(&config, BootId([boot; 16]), &DiodeKey([key; 32]));
-        let heads = [2, 0, 0];
+        let heads = [3, 2, 0, 0];
         assert_eq!(sender.push(Sending { class: Class::Telemetry, kept: false }, &heads), Ok(()));
         let mut buffer = [0; 1472];
         let length = sender.poll_transmit(0, &mut buffer);

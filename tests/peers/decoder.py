@@ -152,7 +152,9 @@ class Reader:
             return {"kind": "heads", "first": self.varint(), "next": [self.varint() for _ in range(self.varint())]}
         if kind == 3:
             return {"kind": "stream", "stream": self.varint(), "sequence": self.varint(), **self.stream_step()}
-        return {"kind": "file", "file": self.varint(), **self.file_step()}
+        if kind == 4:
+            return {"kind": "file", "file": self.varint(), **self.file_step()}
+        return {"kind": "unknown"}
 
     def stream_step(self):
         step = ("open", "data", "close", "abort", "head")[self.varint()]
@@ -237,9 +239,9 @@ class Session:
             self.take_messages(shard, "delayed" if class_ == HISTORY else "parity")
 
     def take_messages(self, shard, arrival):
-        reader = Reader(shard)
-        while reader.at < len(shard):
-            message = reader.message()
+        lengths = Reader(shard)
+        while lengths.at < len(shard):
+            message = Reader(lengths.take(lengths.varint())).message()
             kind = message["kind"]
             if kind == "record":
                 known = self.records.setdefault(message["source"], set())
@@ -251,7 +253,7 @@ class Session:
                     self.streams.setdefault(message["stream"], {})[message["sequence"]] = message
             elif kind == "file":
                 self.files.setdefault(message["file"], []).append(message)
-            else:
+            elif kind != "unknown":
                 say(message)
             if kind == "heads":
                 for source, head in enumerate(message["next"], message["first"]):

@@ -1,5 +1,5 @@
-//! Messages: what travels inside data shards. Each is one postcard value and delimits itself,
-//! so a shard is simply messages one after another.
+//! Messages: what travels inside data shards, one after another, each its length and one postcard value. By the length a
+//! receiver skips what it does not know, and what later versions add to what it knows.
 
 use core::fmt;
 
@@ -143,6 +143,10 @@ pub struct Heads {
 /// Why bytes are not a message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MessageError {
+    /// The length is none, or leads beyond the shard: what follows cannot be found.
+    Length,
+    /// A message of a kind that is not known here.
+    Unknown,
     /// Not postcard of a [`Message`].
     Malformed,
     /// A name, a unit or a part of an object that is longer than promised, or ends behind 2^63.
@@ -151,49 +155,65 @@ pub enum MessageError {
     NoRoom,
 }
 
+/// Kinds of [`Message`].
+const KINDS: u32 = 5;
+/// Bytes of the longest length.
+const LENGTH_BYTES_MAX: usize = 2;
+
+/// The message that `bytes` starts with, without its length, and what follows it.
+fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = postcard::take_from_bytes::<u16>(bytes).ok()?;
+    rest.split_at_checked(usize::from(length))
+}
+
 impl<'a> Message<'a> {
     /// Bytes of the largest message; every message fits in one shard.
     pub const BYTES_MAX: usize = SHARD_BYTES_MAX;
 
-    /// Writes the message to the start of `buffer` and returns the part written.
+    /// Writes the message, its length first, to the start of `buffer` and returns the part written.
     ///
     /// # Errors
     /// [`MessageError::NoRoom`] if it does not fit, [`MessageError::TooLong`] if a name is too long.
     pub fn encode<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], MessageError> {
         self.check()?;
         let room = buffer.len().min(Self::BYTES_MAX);
-        let written = postcard::to_slice(self, &mut buffer[..room]).map_err(|_| MessageError::NoRoom)?;
-        Ok(written)
+        let buffer = &mut buffer[..room];
+        let behind = buffer.get_mut(LENGTH_BYTES_MAX..).ok_or(MessageError::NoRoom)?;
+        let length = postcard::to_slice(self, behind).map_err(|_| MessageError::NoRoom)?.len();
+        let mut prefix = [0; LENGTH_BYTES_MAX];
+        let prefix = postcard::to_slice(&(length as u16), &mut prefix).map_err(|_| MessageError::NoRoom)?;
+        buffer.copy_within(LENGTH_BYTES_MAX..LENGTH_BYTES_MAX + length, prefix.len());
+        buffer[..prefix.len()].copy_from_slice(prefix);
+        Ok(&buffer[..prefix.len() + length])
     }
 
-    /// Reads the message that `bytes` starts with; returns it and the rest.
+    /// Reads one message, without its length. Bytes behind its fields are left to later versions.
     ///
     /// # Errors
-    /// What is wrong with it. The rest of a shard after an error cannot be trusted.
-    pub fn decode(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), MessageError> {
-        let (message, rest) =
-            postcard::take_from_bytes::<Self>(bytes).map_err(|_| MessageError::Malformed)?;
+    /// What is wrong with it.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, MessageError> {
+        let (kind, _) = postcard::take_from_bytes::<u32>(bytes).map_err(|_| MessageError::Malformed)?;
+        if kind >= KINDS {
+            return Err(MessageError::Unknown);
+        }
+        let (message, _) = postcard::take_from_bytes::<Self>(bytes).map_err(|_| MessageError::Malformed)?;
         message.check()?;
-        Ok((message, rest))
+        Ok(message)
     }
 
-    /// All messages of a shard, in order; ends after the first error.
+    /// All messages of a shard, in order. What is wrong with one costs no other, unless it is the length.
     pub fn decode_all(shard: &'a [u8]) -> impl Iterator<Item = Result<Message<'a>, MessageError>> {
         let mut rest = shard;
         core::iter::from_fn(move || {
             if rest.is_empty() {
                 return None;
             }
-            match Message::decode(rest) {
-                Ok((message, after)) => {
-                    rest = after;
-                    Some(Ok(message))
-                }
-                Err(error) => {
-                    rest = &[];
-                    Some(Err(error))
-                }
-            }
+            let Some((message, after)) = split(rest) else {
+                rest = &[];
+                return Some(Err(MessageError::Length));
+            };
+            rest = after;
+            Some(Message::decode(message))
         })
     }
 

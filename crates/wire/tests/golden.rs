@@ -52,30 +52,33 @@ fn messages() {
         let time_quality = TimeQuality::new(TimeSource::Sntp, Some(3000));
         message(&Message::Record(Record { source, sequence, acquired_us, time_quality, quality, value }))
     };
-    assert_eq!(record(Quality::Good, Value::F64(1.5)), "00ac0281018080f9c0c1c482038c0004000000000000f83f");
-    assert_eq!(record(Quality::Good, Value::I64(-2)), "00ac0281018080f9c0c1c482038c000203");
-    assert_eq!(record(Quality::Good, Value::U64(300)), "00ac0281018080f9c0c1c482038c0003ac02");
-    assert_eq!(record(Quality::Good, Value::Bool(true)), "00ac0281018080f9c0c1c482038c000101");
+    assert_eq!(record(Quality::Good, Value::F64(1.5)), "1800ac0281018080f9c0c1c482038c0004000000000000f83f");
+    assert_eq!(record(Quality::Good, Value::I64(-2)), "1100ac0281018080f9c0c1c482038c000203");
+    assert_eq!(record(Quality::Good, Value::U64(300)), "1200ac0281018080f9c0c1c482038c0003ac02");
+    assert_eq!(record(Quality::Good, Value::Bool(true)), "1100ac0281018080f9c0c1c482038c000101");
     assert_eq!(
         record(Quality::Bad(Fault::Exception(2)), Value::None),
-        "00ac0281018080f9c0c1c482038c01040200"
+        "1200ac0281018080f9c0c1c482038c01040200"
     );
     assert_eq!(
         message(&Message::Announce(Announce { source: SourceId(1), name: "plc/level", unit: "m" })),
-        "010109706c632f6c6576656c016d"
+        "0e010109706c632f6c6576656c016d"
     );
     let next = [7, 300].into_iter().collect();
-    assert_eq!(message(&Message::Heads(Heads { first: SourceId(64), next })), "02400207ac02");
+    assert_eq!(message(&Message::Heads(Heads { first: SourceId(64), next })), "0602400207ac02");
 }
 
 #[test]
 fn streams() {
     let part = |sequence, step| message(&Message::Stream(StreamPart { stream: StreamId(2), sequence, step }));
-    assert_eq!(part(0, StreamStep::Open("s")), "030200000173");
-    assert_eq!(part(1, StreamStep::Data { offset: 300, bytes: Bytes(&[0xde, 0xad]) }), "03020101ac0202dead");
-    assert_eq!(part(2, StreamStep::Close(302)), "03020202ae02");
-    assert_eq!(part(2, StreamStep::Abort(0)), "0302020300");
-    assert_eq!(part(3, StreamStep::Head), "03020304");
+    assert_eq!(part(0, StreamStep::Open("s")), "06030200000173");
+    assert_eq!(
+        part(1, StreamStep::Data { offset: 300, bytes: Bytes(&[0xde, 0xad]) }),
+        "0903020101ac0202dead"
+    );
+    assert_eq!(part(2, StreamStep::Close(302)), "0603020202ae02");
+    assert_eq!(part(2, StreamStep::Abort(0)), "050302020300");
+    assert_eq!(part(3, StreamStep::Head), "0403020304");
 }
 
 #[test]
@@ -83,10 +86,10 @@ fn files() {
     let part = |step| message(&Message::File(FilePart { file: FileId(1), step }));
     assert_eq!(
         part(FileStep::About { name: "a.bin", length: 300, sha256: [0x33; 32] }),
-        "04010005612e62696eac023333333333333333333333333333333333333333333333333333333333333333"
+        "2b04010005612e62696eac023333333333333333333333333333333333333333333333333333333333333333"
     );
-    assert_eq!(part(FileStep::Data { offset: 0, bytes: Bytes(&[0xff]) }), "0401010001ff");
-    assert_eq!(part(FileStep::Abort), "040102");
+    assert_eq!(part(FileStep::Data { offset: 0, bytes: Bytes(&[0xff]) }), "060401010001ff");
+    assert_eq!(part(FileStep::Abort), "03040102");
 }
 
 #[test]

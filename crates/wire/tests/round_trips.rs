@@ -18,6 +18,14 @@ use proptest::prelude::*;
 
 const KEY: HeaderKey = HeaderKey([7; 16]);
 
+/// The only message of a shard.
+fn decode(shard: &[u8]) -> Result<Message<'_>, MessageError> {
+    let mut messages = Message::decode_all(shard);
+    let message = messages.next().unwrap();
+    assert!(messages.next().is_none(), "one message only");
+    message
+}
+
 fn classes() -> impl Strategy<Value = Class> {
     prop::sample::select(&Class::ALL[..])
 }
@@ -118,12 +126,51 @@ proptest! {
     }
 
     #[test]
+    fn what_is_not_known_costs_no_other_message(
+        records in prop::collection::vec(records(), 1..20),
+        place: prop::sample::Index,
+        kind in 5..=u32::MAX,
+        contents in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let mut kind = postcard::to_slice(&kind, &mut [0; 5]).unwrap().to_vec();
+        kind.extend(contents);
+        let unknown = [postcard::to_slice(&(kind.len() as u16), &mut [0; 2]).unwrap(), &kind[..]].concat();
+        let mut expected: Vec<_> = records.iter().map(|record| Ok(Message::Record(*record))).collect();
+        expected.insert(place.index(expected.len() + 1), Err(MessageError::Unknown));
+        let mut shard = Vec::new();
+        for message in &expected {
+            match message {
+                Ok(message) => shard.extend_from_slice(message.encode(&mut [0; 128]).unwrap()),
+                Err(_) => shard.extend_from_slice(&unknown),
+            }
+        }
+        prop_assert_eq!(Message::decode_all(&shard).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn what_later_versions_add_to_a_message_is_skipped(
+        record in records(),
+        added in prop::collection::vec(any::<u8>(), 0..100),
+    ) {
+        let message = Message::Record(record);
+        let mut shard = message.encode(&mut [0; 128]).unwrap().to_vec();
+        // A record is shorter than 128 bytes, so its length is one.
+        let mut longer = shard.split_off(1);
+        longer.extend(added);
+        let mut length = [0; 2];
+        let shard = [postcard::to_slice(&(longer.len() as u16), &mut length).unwrap() as &[u8], &longer].concat();
+        prop_assert_eq!(decode(&shard), Ok(message));
+    }
+
+    #[test]
     fn arbitrary_bytes_are_messages_or_an_error(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
         let _ = Header::parse(&bytes);
         let _ = Beacon::decode(&bytes);
         let _ = Crossing::decode(&bytes);
+        let _ = Message::decode(&bytes);
         let messages: Vec<_> = Message::decode_all(&bytes).collect();
-        prop_assert!(messages.iter().rev().skip(1).all(Result::is_ok), "nothing follows an error");
+        let lost = messages.iter().rev().skip(1).find(|message| **message == Err(MessageError::Length));
+        prop_assert_eq!(lost, None, "something follows a length that leads nowhere");
     }
 
     #[test]
@@ -136,7 +183,7 @@ proptest! {
             _ => Sending { class, kept: true },
         };
         prop_assert_eq!(Crossing::decode(entry), Ok(Crossing::Message(sending, &entry[1..])));
-        prop_assert_eq!(Message::decode(&entry[1..]), Ok((message, &[][..])));
+        prop_assert_eq!(decode(&entry[1..]), Ok(message));
         let entry = encode_counters(&counters(seed), &mut buffer).unwrap();
         prop_assert_eq!(Crossing::decode(entry), Ok(Crossing::Counters(counters(seed))));
         let state = ClockState { source: TimeSource::Rtc, uncertainty_us: Some(seed), steps: seed };
@@ -187,7 +234,7 @@ fn the_longest_name_and_heads_fit_a_shard_and_longer_names_are_refused() {
     let mut buffer = [0; SHARD_BYTES_MAX];
     for message in [Message::Announce(announce), Message::Heads(heads)] {
         let bytes = message.encode(&mut buffer).unwrap().to_vec();
-        assert_eq!(Message::decode(&bytes), Ok((message, &[][..])));
+        assert_eq!(decode(&bytes), Ok(message));
     }
     let long = "n".repeat(NAME_BYTES_MAX + 1);
     let too_long = Message::Announce(Announce { source: SourceId(0), name: &long, unit: "" });
@@ -212,7 +259,7 @@ fn the_longest_parts_fit_a_shard_and_longer_ones_are_refused() {
         file(FileStep::Abort),
     ] {
         let encoded = message.encode(&mut buffer).unwrap().to_vec();
-        assert_eq!(Message::decode(&encoded), Ok((message, &[][..])));
+        assert_eq!(decode(&encoded), Ok(message));
     }
     let (long, more) = ("n".repeat(OBJECT_NAME_BYTES_MAX + 1), [7; PART_BYTES_MAX + 1]);
     for message in [
@@ -227,6 +274,22 @@ fn the_longest_parts_fit_a_shard_and_longer_ones_are_refused() {
     ] {
         assert_eq!(message.encode(&mut buffer), Err(MessageError::TooLong));
     }
+}
+
+#[test]
+fn a_length_that_leads_nowhere_ends_the_shard() {
+    let known = Message::Heads(Heads { first: SourceId(1), next: heapless::Vec::new() });
+    let mut buffer = [0; 16];
+    let known_bytes = known.encode(&mut buffer).unwrap();
+    for wrong in [&[5, 0, 0, 0, 0][..], &[0xff], &[0xff, 0xff, 0xff, 0xff], &[0x80, 0x80, 0x04, 0]] {
+        let shard = [known_bytes, wrong].concat();
+        let expected = [Ok(known.clone()), Err(MessageError::Length)];
+        assert_eq!(Message::decode_all(&shard).collect::<Vec<_>>(), expected, "{wrong:02x?}");
+    }
+    // One of no bytes is malformed, and costs no other.
+    let shard = [&[0], known_bytes].concat();
+    let expected = [Err(MessageError::Malformed), Ok(known)];
+    assert_eq!(Message::decode_all(&shard).collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -52,6 +52,8 @@ receiver_counters! {
     blocks_incomplete,
     /// Ended boots that were forgotten in favour of others: they would not be refused any more.
     boots_forgotten,
+    /// Messages of a kind that is not known here; skipped.
+    messages_unknown,
     /// Records delivered.
     records,
     /// Of these, records recovered through parity.

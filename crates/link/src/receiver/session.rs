@@ -5,7 +5,7 @@ mod marks;
 use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 
-use noreturn_wire::{Announce, Class, Heads, Message, Record, SourceId, StreamPart};
+use noreturn_wire::{Announce, Class, Heads, Message, MessageError, Record, SourceId, StreamPart};
 
 use super::blocks::{BLOCK_IDLE_US, Blocks, Place};
 use super::files::Files;
@@ -143,12 +143,19 @@ impl Session {
         understood
     }
 
-    /// Takes the messages of a shard: all of them, whatever one of them contradicts, up to what is not understood.
+    /// Takes the messages of a shard: all of them, whatever one of them contradicts, but for those that are not understood.
     fn handle_shard(&mut self, shard: &[u8], arrival: Arrival, out: &mut Output<'_>) -> Result<(), Refusal> {
         let mut consistent = Ok(());
         for message in Message::decode_all(shard) {
-            let message = message.map_err(|_| Refusal::Malformed)?;
-            consistent = consistent.and(self.handle_message(message, arrival, out));
+            let handled = match message {
+                Ok(message) => self.handle_message(message, arrival, out),
+                Err(MessageError::Unknown) => {
+                    out.counters.messages_unknown += 1;
+                    Ok(())
+                }
+                Err(_) => Err(Refusal::Malformed),
+            };
+            consistent = consistent.and(handled);
         }
         consistent
     }

@@ -154,6 +154,8 @@ fn lies() -> Vec<Seed> {
     let open = [&data(FOUR_AND_TWO, 1, 9, 0)[..], &record(1, 0)].concat();
     let other_code = [&data(TWO_AND_TWO, 2, 9, 0)[..], &record(1, 1)].concat();
     let noise = [0, 3, 0xff, 0xff, 0xff];
+    // A message of two bytes, of a kind that there is not.
+    let unknown = [0, 3, 2, 9, 7];
     let parity_of_noise = [&[LIE, 3, 3, 0, FOUR_AND_TWO, 1, 9, 1, 1][..], &noise].concat();
     let large = |number| [&data(FOUR_AND_TWO, number, number, 1)[..], &[2, 0], &NUMBER_1400].concat();
     let last = data(ONE_AND_NONE, NUMBER_LAST, NUMBER_LAST, 0);
@@ -168,6 +170,7 @@ fn lies() -> Vec<Seed> {
         ("lie-code", [&open[..], &other_code].concat()),
         ("lie-parity", [&open[..], &parity_of_noise, &QUIET].concat()),
         ("lie-noise", [&first[..], &noise].concat()),
+        ("lie-unknown", [&first[..], &unknown].concat()),
         ("lie-source", [&first[..], &record(200, 0)].concat()),
         ("lie-large", (20..25).flat_map(large).collect()),
         ("lie-old", [early, late].concat()),

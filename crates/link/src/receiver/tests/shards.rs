@@ -103,3 +103,28 @@ fn shards_that_are_empty_or_longer_than_a_frame_holds_are_refused() {
         "one byte is a shard"
     );
 }
+
+/// As a receiver without the newest kinds meets them, and one without the newest values.
+#[test]
+fn a_message_that_is_not_known_costs_nothing_but_itself() {
+    let message = |source| record(source, 0).encode(&mut [0; 64]).expect("it fits").to_vec();
+    // Of a kind that there is not; and a record whose value is of a kind that there is not.
+    let unknown = [3, 99, 1, 2];
+    let mut odd_value = message(1);
+    let value = odd_value.len() - 2;
+    odd_value[value] = 9;
+    let shard = [&message(0), &unknown[..], &odd_value, &message(2), &unknown].concat();
+    let mut receiver = receiver();
+    let frame = seal_raw(1, 0, data(0, 0), shard);
+    assert_eq!(receiver.handle_datagram(&frame, 0), Err(Refusal::Malformed));
+    let sources: Vec<_> = events(&mut receiver)
+        .into_iter()
+        .map(|event| match event {
+            EventKind::Record { record, .. } => record.source.0,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(sources, [0, 2]);
+    let counters = receiver.counters();
+    assert_eq!((counters.messages_unknown, counters.refused_malformed, counters.data_frames), (2, 1, 1));
+}
