@@ -14,8 +14,8 @@ use noreturn_inside::random::Generator;
 use noreturn_inside::{Card, Devices, Stack};
 use noreturn_nic::ethernet::{FRAME_BYTES_MAX, StationAddress};
 use noreturn_nic::{InsideCard, LinkSight};
-use noreturn_status::Backlog;
 use noreturn_ring::CountingWriter;
+use noreturn_status::Backlog;
 use noreturn_wire::crossing::{CROSSING_BYTES_MAX, encode_clock, encode_counters, encode_message};
 use noreturn_wire::{Class, Counter, Counters, Message};
 
@@ -147,12 +147,7 @@ impl Inside {
 }
 
 /// Writes a message into the ring; one that will be kept may wait there for the outside link.
-fn write(
-    entries: &mut CountingWriter<'_>,
-    backlog: &mut Backlog,
-    class: Class,
-    message: &Message<'_>,
-) {
+fn write(entries: &mut CountingWriter<'_>, backlog: &mut Backlog, class: Class, message: &Message<'_>) {
     let bytes = entries.write(encode_message(class, message, &mut [0; CROSSING_BYTES_MAX]));
     if let Some(bytes) = bytes.filter(|_| message.is_kept()) {
         // The entry is a little longer than the message that is kept: the bound stays one.

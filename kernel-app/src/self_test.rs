@@ -5,7 +5,7 @@ mod geometry;
 use noreturn_fec::{Geometry, KnownBlock};
 use noreturn_image_format::self_test::{self, SHA256, SelfTest};
 use noreturn_link::key::self_test::{
-    is_aes_256_gcm_right, is_chacha20_poly1305_right, is_hkdf_right, is_header_tag_right,
+    is_aes_256_gcm_right, is_chacha20_poly1305_right, is_header_tag_right, is_hkdf_right,
 };
 
 use crate::fatal::{Fatal, say};
