@@ -17,7 +17,7 @@ fn resets(fault: &str, watchdog: Watchdog, word: &str, last_stop: &str) -> Resul
     assert_eq!(said.matches("noreturn loader: measuring").count(), 1, "it reset before it was told to");
     for passed in [
         "noreturn loader: self tests passed: SHA-256, Ed25519",
-        "noreturn: self tests passed: SHA-256, HKDF-SHA256, ChaCha20-Poly1305, Reed-Solomon parity",
+        "noreturn: self tests passed: SHA-256, HKDF-SHA256, SipHash-2-4, ChaCha20-Poly1305, AES-256-GCM, Reed-Solomon parity",
     ] {
         assert_eq!(said.matches(passed).count(), 1, "{passed}, in\n{said}");
     }
