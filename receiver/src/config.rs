@@ -186,11 +186,10 @@ impl Config {
     /// The first thing that is wrong.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
-            file: file.clone(),
-            line_column: None,
-            what: format!("cannot be read as UTF-8 text: {error}"),
-        })?;
+        let error = |what| ConfigError { file: file.clone(), line_column: None, what };
+        let bytes = std::fs::read(path).map_err(|why| error(format!("cannot be read: {why}")))?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| error("is not UTF-8 text; save it as UTF-8".to_owned()))?;
         Self::parse(&text, &file, path.parent().unwrap_or(Path::new(".")))
     }
 

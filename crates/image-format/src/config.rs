@@ -16,6 +16,7 @@ use core::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Sha256Digest;
 use link::Link;
 use modbus::Device;
 use release::Release;
@@ -131,6 +132,13 @@ impl Inside {
         u32::MAX << (32 - u32::from(self.prefix.clamp(1, 32)))
     }
 
+    /// Whether `address` is that of a host in the card's own network: neither the network's own, nor its broadcast address.
+    #[must_use]
+    pub fn is_host(&self, address: Ipv4Addr) -> bool {
+        let host = address.to_bits() & !self.mask();
+        self.is_local(address) && host != 0 && host != !self.mask()
+    }
+
     /// Whether `address` is in the card's own network.
     #[must_use]
     pub fn is_local(&self, address: Ipv4Addr) -> bool {
@@ -227,6 +235,17 @@ impl Config {
         }
         config.check()?;
         Ok(config)
+    }
+
+    /// SHA-256 of the configuration as it lies on the medium, but for the diode's key, in whose place are zeros wherever it is
+    /// kept. Of one site it is the same for who has the key and who has not.
+    ///
+    /// # Errors
+    /// As [`Config::encode`].
+    pub fn site_sha256(&self) -> Result<Sha256Digest, ConfigError> {
+        let mut site = self.clone();
+        site.diode.key = Key::Here([0; 32]);
+        site.encode().map(|bytes| Sha256Digest::of(&bytes))
     }
 
     /// Whether both cards are pinned: none of them starts if its own Ethernet address is another.

@@ -120,6 +120,22 @@ fn the_golden_bytes_are_written_and_read() {
     assert_eq!(Config::decode(&bytes), Ok(config()));
 }
 
+/// Of the key it tells nothing, nor where that is kept; of everything else it does.
+#[test]
+fn the_hash_of_a_site_leaves_out_its_key_alone() {
+    let site = config().site_sha256().unwrap();
+    for key in [Key::Here([0; 32]), Key::Here([7; 32]), Key::Tpm(0x0180_0010)] {
+        let diode = Diode { key, ..config().diode };
+        assert_eq!(Config { diode, ..config() }.site_sha256(), Ok(site));
+    }
+    let mut without_key = config();
+    without_key.diode.key = Key::Here([0; 32]);
+    assert_eq!(site, Sha256Digest::of(&without_key.encode().unwrap()));
+    let mut other = config();
+    other.devices[0].reads[0].address += 1;
+    assert_ne!(other.site_sha256(), Ok(site));
+}
+
 #[test]
 fn cuts_and_additions_are_refused() {
     let bytes = config().encode().unwrap();

@@ -28,7 +28,7 @@ pub(crate) fn read_inside(section: &Section<'_>, neighbours: &mut Neighbours) ->
             section.refuse(&["gateway_mac"], "is the Ethernet address of a gateway, but there is no gateway")
         }
     }
-    if let Some(gateway) = gateway.filter(|&gateway| !inside.is_local(gateway) || gateway == address) {
+    if let Some(gateway) = gateway.filter(|&gateway| !inside.is_host(gateway) || gateway == address) {
         let what = format!("{gateway} is not another host in {address}/{prefix}");
         section.fault("gateway", &what);
     }
@@ -166,6 +166,9 @@ pub(crate) fn check_reachable(section: &Section<'_>, key: &'static str, address:
     let network = format!("{}/{}", inside.address, inside.prefix);
     if address == inside.address {
         section.fault(key, &format!("{address} is the diode's own address"));
+    } else if inside.is_local(address) && !inside.is_host(address) {
+        let what = format!("{address} is no host of {network}, but the network itself or all of it");
+        section.fault(key, &what);
     } else if !inside.is_local(address) && inside.gateway.is_none() {
         section.fault(key, &format!("{address} is outside of {network}, and [inside] has no gateway"));
     }

@@ -30,12 +30,18 @@ pub struct Errors {
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be read.
-    #[error("{path}: cannot be read as UTF-8 text: {source}")]
+    #[error("{path}: cannot be read: {why}")]
     Read {
         /// The file.
         path: String,
         /// Why.
-        source: std::io::Error,
+        why: std::io::Error,
+    },
+    /// It is no text.
+    #[error("{path}: is not UTF-8 text; save it as UTF-8")]
+    NotText {
+        /// The file.
+        path: String,
     },
     /// The file is wrong.
     #[error(transparent)]

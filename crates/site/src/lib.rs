@@ -63,8 +63,10 @@ pub fn parse(
 /// # Errors
 /// The file cannot be read, or [`parse`] refuses it.
 pub fn load(path: &Path) -> Result<Config, LoadError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| LoadError::Read { path: path.display().to_string(), source })?;
+    let bytes =
+        std::fs::read(path).map_err(|why| LoadError::Read { path: path.display().to_string(), why })?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| LoadError::NotText { path: path.display().to_string() })?;
     let folder = path.parent().unwrap_or(Path::new("."));
     Ok(parse(&text, &path.display().to_string(), |key_file| read_key(&folder.join(key_file)))?)
 }

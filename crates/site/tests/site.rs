@@ -1,5 +1,6 @@
 //! Whole site files: what they mean, and how mistakes are told.
 
+use std::error::Error as _;
 use std::net::Ipv4Addr;
 
 use noreturn_image_format::Config;
@@ -7,7 +8,7 @@ use noreturn_image_format::config::modbus::{Encoding, Function, WordOrder};
 use noreturn_image_format::config::release::Release;
 use noreturn_image_format::config::time::{Gps, SerialPort, Sntp, TimeSource};
 use noreturn_image_format::config::{Class, Destination, Key, PciAddress};
-use noreturn_site::{Errors, KeyError, LoadError, Summary, load, parse};
+use noreturn_site::{Errors, KeyError, Summary, load, parse};
 
 const KEY: [u8; 32] = [0x5a; 32];
 
@@ -263,6 +264,15 @@ fn values_must_fit_together() {
         "address = \"10.1.0.2:502\"",
         "LINE:11: modbus[0].address: 10.1.0.2 is the diode's own address",
     );
+    for address in ["10.1.0.0", "10.1.0.255"] {
+        assert_refused(
+            "address = \"10.1.0.10:502\"",
+            &format!("address = \"{address}:502\""),
+            &format!(
+                "LINE:11: modbus[0].address: {address} is no host of 10.1.0.2/24, but the network itself or all of it"
+            ),
+        );
+    }
     assert_refused(
         "count = 4",
         "count = 4\ntype = \"u16\"",
@@ -709,7 +719,12 @@ fn text_that_is_not_toml_is_told_with_its_place() {
 fn load_reads_the_key_beside_the_site_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("site.toml");
-    assert!(matches!(load(&path), Err(LoadError::Read { .. })));
+    let refusal = || load(&path).unwrap_err();
+    let missing = format!("{}: cannot be read: No such file or directory (os error 2)", path.display());
+    // The reason is told once, also by who tells what is behind an error.
+    assert_eq!((refusal().to_string(), refusal().source().is_none()), (missing, true));
+    std::fs::write(&path, b"name = \"t\xfcrbine\"\n").unwrap();
+    assert_eq!(refusal().to_string(), format!("{}: is not UTF-8 text; save it as UTF-8", path.display()));
     std::fs::write(&path, example()).unwrap();
     let message = load(&path).unwrap_err().to_string();
     assert!(message.contains(":4:12: diode.key_file: ") && message.contains("cannot be read"), "{message}");

@@ -52,7 +52,7 @@ const QUESTIONS: [Question; 17] = [
     question("outside.card", "Card towards the receiver, as lspci shows it", "00:03.0", Kind::Text),
     question(
         "outside.card_mac",
-        "That card's own Ethernet address; empty if you do not know it yet",
+        "That card's own Ethernet address; empty if you do not know it yet: the box's console says it at the first boot",
         "",
         Kind::Optional,
     ),
