@@ -1,7 +1,6 @@
 //! What is known of this boot before it collects or sends anything. Both halves are told at the start.
 
-use noreturn_image_format::config::release;
-use noreturn_image_format::{Handover, handover};
+use noreturn_image_format::{Config, ConfigError, Handover, handover};
 use noreturn_watchdog::Model;
 use noreturn_wire::{BootId, DmaFence, FloorMemory, LastStop, Release, Trace, Watchdog};
 
@@ -11,10 +10,12 @@ pub struct Facts {
     pub boot: BootId,
     pub image_sha256: [u8; 32],
     pub config_sha256: [u8; 32],
+    pub site_sha256: [u8; 32],
     pub last_stop: LastStop,
     pub watchdog: Watchdog,
     pub dma_fence: DmaFence,
     pub release: Release,
+    pub reset_count: Option<u32>,
 }
 
 impl Facts {
@@ -22,15 +23,17 @@ impl Facts {
     pub fn new(
         boot: BootId,
         handover: &Handover,
-        release: release::Release,
+        config: &Config,
         trace: Option<Trace>,
         watchdog: Option<(Model, bool)>,
         dma_fence: DmaFence,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, ConfigError> {
+        let release = config.release;
+        Ok(Self {
             boot,
             image_sha256: handover.image_sha256.0,
             config_sha256: handover.config_sha256.0,
+            site_sha256: config.site_sha256()?.0,
             last_stop: last_stop(trace, watchdog.is_some_and(|(_, has_reset)| has_reset)),
             watchdog: match watchdog {
                 None => Watchdog::None,
@@ -38,6 +41,7 @@ impl Facts {
                 Some((Model::Tco, _)) => Watchdog::Tco,
             },
             dma_fence,
+            reset_count: handover.reset_count,
             release: Release {
                 version: release.version,
                 floor: release.floor,
@@ -47,7 +51,7 @@ impl Facts {
                     handover::FloorMemory::Failed(code) => FloorMemory::Failed(code),
                 },
             },
-        }
+        })
     }
 }
 

@@ -80,7 +80,7 @@ fn start(argc: i32, argv: *const *const u8) -> Result<Running, Fatal> {
     let dma_fence = fence::start(&mut machine, handover.acpi_root, cards)?;
     check_bystanders(&bystanders, dma_fence)?;
     let mut random = entropy::generator()?;
-    let facts = Facts::new(BootId(random.bytes()), &handover, config.release, trace, watched, dma_fence);
+    let facts = Facts::new(BootId(random.bytes()), &handover, &config, trace, watched, dma_fence)?;
     say!("diode {} \"{}\", boot {}", config.diode.id, config.diode.name, facts.boot);
     say!("image {}", handover.image_sha256);
     say!("last stop: {}; watchdog: {}", facts.last_stop, facts.watchdog.name());

@@ -68,10 +68,13 @@ impl Outside {
         let beacon = Beacon {
             image_sha256: facts.image_sha256,
             config_sha256: facts.config_sha256,
+            site_sha256: facts.site_sha256,
             release: facts.release,
             uptime_us: 0,
             clock_us: 0,
             outside: card_state(&card, firmware),
+            reset_count: facts.reset_count,
+            cards_pinned: config.cards_are_pinned(),
             last_stop: facts.last_stop,
             watchdog: facts.watchdog,
             dma_fence: facts.dma_fence,

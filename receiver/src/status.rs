@@ -82,6 +82,8 @@ pub struct DiodeStatus {
     pub floor_memory: Option<&'static str>,
     /// SHA-256 of its configuration, by its latest beacon.
     pub config_sha256: Option<String>,
+    /// How often its TPM was reset, by its latest beacon; nothing also if it has none.
+    pub reset_count: Option<u32>,
     /// How long it has been up, by its latest beacon.
     pub uptime_us: Option<u64>,
     /// Where it has its time from, by its latest beacon.
@@ -119,6 +121,7 @@ impl DiodeStatus {
             image_downgrade: state.version.is_some_and(|version| version.is_downgrade()),
             floor_memory: state.version.map(|version| version.release.memory.name()),
             config_sha256: beacon.map(|beacon| json::hex(&beacon.config_sha256)),
+            reset_count: beacon.and_then(|beacon| beacon.reset_count),
             uptime_us: beacon.map(|beacon| beacon.uptime_us),
             time_source: beacon.map(|beacon| beacon.clock.source.name()),
             time_uncertainty_us: beacon.and_then(|beacon| beacon.clock.uncertainty_us),

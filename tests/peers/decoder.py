@@ -180,12 +180,15 @@ LAST_STOPS = ("unknown", "reset", "stalled", "panicked", "out of memory", "excep
 def beacon(payload):
     reader = Reader(payload)
     result = {"kind": "beacon", "image_sha256": reader.take(32).hex(), "config_sha256": reader.take(32).hex()}
+    result["site_sha256"] = reader.take(32).hex()
     result |= {"image_version": reader.varint(), "image_floor": reader.varint()}
     memory = ("none", "kept", "failed")[reader.varint()]
     result["floor_memory"] = [memory, None if memory == "none" else reader.varint()]
     result |= {"uptime_us": reader.varint(), "clock_us": reader.varint(), "model": reader.varint()}
     result |= {"link_up": reader.take(1) == b"\x01", "firmware_left_receiver_on": reader.take(1) == b"\x01"}
     result["firmware_frames_received"] = reader.varint() if reader.take(1) == b"\x01" else None
+    result["reset_count"] = reader.varint() if reader.take(1) == b"\x01" else None
+    result["cards_pinned"] = reader.take(1) == b"\x01"
     last_stop = LAST_STOPS[reader.varint()]
     result["last_stop"] = [last_stop, reader.take(1)[0]] if last_stop == "exception" else last_stop
     result["watchdog"] = ("none", "i6300esb", "tco")[reader.varint()]

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use noreturn_wire::{Body, Header};
 
 use crate::machine::OutsideWire;
 use crate::network::{diode_payload, payload_to};
@@ -207,11 +208,20 @@ fn carry(socket: &UdpSocket, receiver_port: u16, other: Option<Destination>, fau
             }
         };
         seen.frames.fetch_add(1, Ordering::Relaxed);
+        if let Some(what) = starts_wrong(&payload) {
+            seen.note_foreign(what);
+        }
         for payload in disturb(payload, faults, &mut random, &mut late, seen) {
             // A receiver that is down is a fault of the network like any other.
             let _ = socket.send_to(&payload, (Ipv4Addr::LOCALHOST, receiver_port));
         }
     }
+}
+
+/// What is wrong with the first frame of a boot, which is a beacon.
+fn starts_wrong(payload: &[u8]) -> Option<String> {
+    let (header, ..) = Header::parse(payload).ok()?;
+    (header.frame == 0 && header.body != Body::Beacon).then(|| format!("a boot starts with {header:?}"))
 }
 
 /// What arrives, now that one more payload was sent.

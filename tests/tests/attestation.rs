@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use noreturn_tests::machine::Machine;
 use noreturn_tests::ports::free_udp;
 use noreturn_tests::process::wait_for;
@@ -102,6 +102,14 @@ fn registers_are_as_predicted_and_quotes_of_the_enrolled_tpm_match() -> Result<(
     let mut world = expect(world, "stranger", &stranger)?;
     let alarm = line(&mut world, "alarm", |line| line["alarm"] == "attestation-mismatch")?;
     assert_eq!(alarm["attestation_fault"], "key", "{alarm}");
+
+    // With each start of the machine the TPM counts one more.
+    let count = || Ok(world.receiver.summary()?["diodes"][0]["reset_count"].as_u64());
+    let before = wait_for("a beacon", count)?;
+    world.machine.monitor_command("system_reset")?;
+    let next =
+        wait_for("a boot that the TPM has counted", || Ok(count()?.filter(|&next: &u64| next != before)))?;
+    ensure!(next == before + 1, "{next} resets after {before}");
     world.check_wire()
 }
 

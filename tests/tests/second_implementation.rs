@@ -64,6 +64,9 @@ fn beacon() -> Beacon {
     Beacon {
         image_sha256: [1; 32],
         config_sha256: [2; 32],
+        site_sha256: [0x33; 32],
+        cards_pinned: true,
+        reset_count: Some(300),
         release: Release { version: 300, floor: 7, memory: FloorMemory::Kept(6) },
         uptime_us: 99,
         clock_us: 300,
@@ -225,6 +228,10 @@ fn check_beacon(beacon: &Json) {
     assert_eq!(beacon["image_sha256"], hex(&[1; 32]));
     assert_eq!((&beacon["last_stop"], &beacon["watchdog"]), (&json!(["exception", 14]), &json!("tco")));
     assert_eq!(beacon["dma_fence"], "active");
+    assert_eq!(
+        (&beacon["site_sha256"], &beacon["reset_count"], &beacon["cards_pinned"]),
+        (&json!(hex(&[0x33; 32])), &json!(300), &json!(true))
+    );
     assert_eq!((&beacon["image_version"], &beacon["floor_memory"]), (&json!(300), &json!(["kept", 6])));
     let pair = |first, second| json!([hex(&[first; 32]), hex(&[second; 32])]);
     let attestation = &beacon["attestation"];

@@ -28,6 +28,8 @@ pub struct Handover {
     pub acpi_root: u64,
     /// What the machine remembers of floors.
     pub floor_memory: FloorMemory,
+    /// How often the machine's TPM was reset; `None` if it has none, or it does not tell.
+    pub reset_count: Option<u32>,
     /// Physical address of the diode's key, 32 bytes, if the TPM kept it.
     pub key_address: Option<u64>,
 }
@@ -82,7 +84,7 @@ impl Handover {
     #[must_use]
     pub fn emit(&self) -> String {
         alloc::format!(
-            "image-sha256={} config-sha256={} config-address={} config-bytes={} trace-address={} acpi-root={} floor-memory={} key-address={}",
+            "image-sha256={} config-sha256={} config-address={} config-bytes={} trace-address={} acpi-root={} floor-memory={} reset-count={} key-address={}",
             self.image_sha256,
             self.config_sha256,
             self.config_address,
@@ -90,6 +92,7 @@ impl Handover {
             self.trace_address.unwrap_or(0),
             self.acpi_root,
             self.floor_memory,
+            self.reset_count.map_or_else(|| "none".into(), |count| alloc::format!("{count}")),
             self.key_address.unwrap_or(0)
         )
     }
@@ -116,6 +119,10 @@ impl Handover {
             acpi_root: number("acpi-root")?,
             floor_memory: find("floor-memory")
                 .and_then(|text| FloorMemory::parse(text).ok_or(HandoverError("floor-memory")))?,
+            reset_count: find("reset-count").and_then(|text| match text {
+                "none" => Ok(None),
+                count => count.parse().map(Some).map_err(|_| HandoverError("reset-count")),
+            })?,
             key_address: Some(number("key-address")?).filter(|&address| address != 0),
         })
     }

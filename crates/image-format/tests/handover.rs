@@ -14,6 +14,7 @@ fn handover() -> Handover {
         trace_address: Some(0x50_0000),
         acpi_root: 0x1f77_e014,
         floor_memory: FloorMemory::Kept(6),
+        reset_count: Some(300),
         key_address: Some(0x1f00_0000),
     }
 }
@@ -93,5 +94,17 @@ fn what_the_machine_remembers_is_handed_over() {
     for wrong in ["", "kept", "kept-", "kept--1", "none-1", "lost-1"] {
         let text = handover().emit().replace("kept-6", wrong);
         assert_eq!(parse(&text), Err(HandoverError("floor-memory")), "{wrong}");
+    }
+}
+
+#[test]
+fn how_often_the_tpm_was_reset_is_handed_over() {
+    for reset_count in [None, Some(0), Some(u32::MAX)] {
+        let handover = Handover { reset_count, ..handover() };
+        assert_eq!(parse(&handover.emit()), Ok(handover));
+    }
+    for wrong in ["", "-1", "none-1", "4294967296"] {
+        let text = handover().emit().replace("reset-count=300", &format!("reset-count={wrong}"));
+        assert_eq!(parse(&text), Err(HandoverError("reset-count")), "{wrong}");
     }
 }

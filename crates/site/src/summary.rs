@@ -26,6 +26,9 @@ impl fmt::Display for Summary<'_> {
         if let Key::Tpm(handle) = diode.key {
             writeln!(f, "         its key is not here: the machine's TPM keeps it, at {handle:#010x}")?;
         }
+        if let Ok(site) = self.0.site_sha256() {
+            writeln!(f, "site     SHA-256 {site}, without the key")?;
+        }
         write_release(f, *release)?;
         write!(
             f,

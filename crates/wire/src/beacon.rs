@@ -16,6 +16,8 @@ pub struct Beacon {
     pub image_sha256: [u8; 32],
     /// SHA-256 of the configuration inside the image.
     pub config_sha256: [u8; 32],
+    /// SHA-256 of the same without the diode's key: who compiles the site file and has no key can compare it.
+    pub site_sha256: [u8; 32],
     /// Which image of the diode that is.
     pub release: Release,
     /// Microseconds since the kernel started.
@@ -24,6 +26,11 @@ pub struct Beacon {
     pub clock_us: u64,
     /// The outside card, as the box sees it.
     pub outside: OutsideCard,
+    /// How often the machine's TPM was reset, as the loader read it: it grows with each start of the machine. `None` if it has
+    /// no TPM 2.0, or that does not tell.
+    pub reset_count: Option<u32>,
+    /// Whether the configuration names the own Ethernet addresses of both cards, so that they cannot change places.
+    pub cards_pinned: bool,
     /// How the boot before this one ended.
     pub last_stop: LastStop,
     /// What resets the box if it stalls.

@@ -204,6 +204,9 @@ fn a_beacon_with_every_counter_at_its_largest_and_the_longest_quote_fits_a_frame
     let mut beacon = Beacon {
         image_sha256: [0xff; 32],
         config_sha256: [0xff; 32],
+        site_sha256: [0x33; 32],
+        cards_pinned: true,
+        reset_count: Some(300),
         release: Release { version: u32::MAX, floor: u32::MAX, memory: FloorMemory::Failed(u32::MAX) },
         uptime_us: u64::MAX,
         clock_us: u64::MAX,

@@ -15,6 +15,7 @@ pub mod medium;
 pub mod memory;
 pub mod paging;
 pub mod refusal;
+pub mod resets;
 pub mod sealed;
 pub mod self_test;
 pub mod tpm;

@@ -65,6 +65,7 @@ fn boot() -> Result<Infallible, Refusal> {
     // Last: an image that is refused its key puts none out of use, so there is a way back.
     let floor_memory = tpm::keep_floor(floor::handle(&owner, diode.id), release)?;
     console.say(format_args!("version {}, floor {}: {floor_memory}", release.version, release.floor));
+    let reset_count = tpm::reset_count()?;
 
     let handover = Handover {
         image_sha256,
@@ -74,6 +75,7 @@ fn boot() -> Result<Infallible, Refusal> {
         trace_address: pages::keep(TRACE_ADDRESS, TRACE_PAGE_BYTES),
         acpi_root,
         floor_memory,
+        reset_count,
         key_address,
     };
     let prepared = Prepared::new(kernel, &handover, stopwatch.tsc_khz)?;

@@ -59,7 +59,8 @@ fn register(tpm: &mut impl Tpm, pcr: u8) -> Result<Sha256Digest, u32> {
     let selection = selection(&[pcr]);
     let response = submit(tpm, PCR_READ, &[], Authorization::None, &selection)?;
     // A counter of updates, what was read, how many, the length of the first.
-    let (before, value) = response.body().split_at(UPDATES_BYTES + selection.len() + 6);
+    let before_bytes = UPDATES_BYTES + selection.len() + 6;
+    let (before, value) = response.body().split_at_checked(before_bytes).ok_or(NO_ANSWER)?;
     let expected = [&selection[..], &[0, 0, 0, 1, 0, 32]].concat();
     let value = value.first_chunk().filter(|_| before[UPDATES_BYTES..] == expected);
     value.copied().map(Sha256Digest).ok_or(NO_ANSWER)

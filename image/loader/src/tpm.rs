@@ -55,12 +55,15 @@ impl Authorization {
 }
 
 /// An answer that says that all went well.
-pub(crate) struct Response([u8; RESPONSE_BYTES_MAX]);
+pub(crate) struct Response {
+    bytes: [u8; RESPONSE_BYTES_MAX],
+    length: usize,
+}
 
 impl Response {
     /// What follows the header: handles, then parameters, behind their length if there was an authorization.
     pub fn body(&self) -> &[u8] {
-        &self.0[HEADER_BYTES..]
+        &self.bytes[HEADER_BYTES..self.length]
     }
 }
 
@@ -93,7 +96,7 @@ pub(crate) fn submit(
             if (HEADER_BYTES..=RESPONSE_BYTES_MAX).contains(&usize::from(bytes)) =>
         {
             match u32::from_be_bytes([a, b, c, d]) {
-                0 => Ok(Response(response)),
+                0 => Ok(Response { bytes: response, length: bytes.into() }),
                 code => Err(code),
             }
         }
@@ -115,7 +118,7 @@ pub(crate) fn read<const N: usize>(
     const { assert!(N + 64 <= RESPONSE_BYTES_MAX) };
     let size = (N as u16).to_be_bytes();
     let response = submit(tpm, NV_READ, &[handle, handle], authorization, &[size, [0, 0]].concat())?;
-    let (lengths, data) = response.body().split_at(6);
+    let (lengths, data) = response.body().split_at_checked(6).ok_or(NO_ANSWER)?;
     // The length of the parameters, which are the length of the data, and the data.
     let expected = [&(N as u32 + 2).to_be_bytes()[..], &size].concat();
     data.first_chunk().filter(|_| lengths == expected).copied().ok_or(NO_ANSWER)

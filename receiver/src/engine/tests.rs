@@ -88,6 +88,9 @@ impl Bench {
         let mut items = self.take(EventKind::Beacon(Box::new(Beacon {
             image_sha256,
             config_sha256: [0; 32],
+            site_sha256: [0x33; 32],
+            cards_pinned: true,
+            reset_count: Some(300),
             uptime_us: 1,
             clock_us: 1,
             outside: OutsideCard {

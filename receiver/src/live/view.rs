@@ -230,6 +230,7 @@ mod tests {
             image_downgrade: false,
             floor_memory: None,
             config_sha256: None,
+            reset_count: None,
             uptime_us: Some(3_000_000),
             time_source: Some("sntp"),
             time_uncertainty_us: Some(2048),

@@ -282,6 +282,9 @@ impl Diode {
         self.sender.set_beacon(&Beacon {
             image_sha256,
             config_sha256: [0xcd; 32],
+            site_sha256: [0x33; 32],
+            cards_pinned: true,
+            reset_count: Some(300),
             release: Release { version: 7, floor: 6, memory: FloorMemory::Kept(6) },
             uptime_us: self.now_us,
             clock_us: 1_795_395_723_000_000,

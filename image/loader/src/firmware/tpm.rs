@@ -11,7 +11,7 @@ use noreturn_image_format::handover::FloorMemory;
 use noreturn_image_format::measured::Measurement;
 use noreturn_loader::Refusal;
 use noreturn_loader::tpm::{RESPONSE_BYTES_MAX, Tpm};
-use noreturn_loader::{floor, sealed};
+use noreturn_loader::{floor, resets, sealed};
 use uefi::boot::{self, ScopedProtocol};
 use uefi::proto::tcg::v2::{HashLogExtendEventFlags, PcrEventInputs, Tcg};
 use uefi::proto::tcg::{EventType, HashAlgorithm, PcrIndex};
@@ -60,6 +60,14 @@ pub fn keep_floor(handle: u32, release: Release) -> Result<FloorMemory, Refusal>
 pub fn unseal(handle: u32) -> Result<[u8; 32], Refusal> {
     let tpm = open()?.ok_or(Refusal::Key { handle, code: None, registers: Vec::new() })?;
     sealed::unseal(&mut Commands(tpm), handle)
+}
+
+/// How often the TPM was reset, if there is one and it tells.
+///
+/// # Errors
+/// [`Refusal::Tpm`] if the firmware does not let the loader near the TPM.
+pub fn reset_count() -> Result<Option<u32>, Refusal> {
+    Ok(open()?.and_then(|tpm| resets::count(&mut Commands(tpm))))
 }
 
 struct Commands(ScopedProtocol<Tcg>);

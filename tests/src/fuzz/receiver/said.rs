@@ -90,6 +90,9 @@ pub(in super::super) fn beacon(uptime_us: u64) -> Beacon {
     Beacon {
         image_sha256: [1; 32],
         config_sha256: [2; 32],
+        site_sha256: [0x33; 32],
+        cards_pinned: true,
+        reset_count: Some(300),
         uptime_us,
         clock_us: uptime_us,
         outside,

@@ -248,6 +248,7 @@ pub(super) fn handovers() -> Vec<Seed> {
         trace_address: None,
         acpi_root: 0x1f77_e014,
         floor_memory: FloorMemory::Kept(6),
+        reset_count: Some(300),
         key_address: None,
     };
     let text = handover.emit().replace(' ', "\0");

@@ -97,6 +97,9 @@ fn beacon() -> Vec<u8> {
     let beacon = Beacon {
         image_sha256: [0x11; 32],
         config_sha256: [0x22; 32],
+        site_sha256: [0x33; 32],
+        cards_pinned: true,
+        reset_count: Some(300),
         release: Release { version: 300, floor: 7, memory: FloorMemory::Kept(6) },
         uptime_us: 1_000_000,
         clock_us: 1_700_000_000_000_000,
