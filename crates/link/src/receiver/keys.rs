@@ -86,3 +86,19 @@ impl SessionKey {
         self.frame.open(header.frame, bytes, plain)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_keys_as_may_be_take_the_bytes_that_are_reckoned() {
+        let key = DiodeKey([1; 32]);
+        let mut keys = Keys::default();
+        for _ in 0..2 * KEYS_PER_DIODE_MAX {
+            keys.add(DiodeId(1), &key);
+        }
+        assert_eq!(keys.0.capacity() * size_of::<Key>(), Keys::BYTES_MAX);
+        assert_eq!(Keys::of(DiodeId(1), [&key; 9]).0.capacity() * size_of::<Key>(), Keys::BYTES_MAX);
+    }
+}
